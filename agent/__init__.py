@@ -1,0 +1,1 @@
+"""The core: state, context, planning, the three nodes, models and knowledge."""

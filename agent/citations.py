@@ -1,0 +1,64 @@
+"""Citations checked in code: numbers that stand for no passage are taken out of the answer, on the stream."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+# "[12]" or "[1, 2]" with the space before it: the longest text that is ever held back.
+LONGEST_CITATION = 24
+
+_NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
+_TOKEN = re.compile(
+    rf"(?P<fence>```)|(?P<tick>`)|(?P<newline>\n)|(?P<space>[ \t]*)\[[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]"
+)
+_BEGINNING = re.compile(r"(?:[ \t]*(?:\[[0-9 \t,]*)?|`{1,2})\Z")
+
+
+class CitationCheck:
+    """Takes a text in pieces and gives it back without the citations that stand for nothing.
+
+    Numbers in brackets within code are no citations.
+
+    Args:
+        known: numbers of the passages that may be cited.
+    """
+
+    def __init__(self, known: Collection[int]) -> None:
+        self._known = known
+        self._held = ""
+        self._fenced = False
+        self._inline = False
+        self.cited: list[int] = []
+        self.removed = 0
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what can be shown: all but what may be the beginning of a citation."""
+        text = self._held + text
+        begins = _BEGINNING.search(text, max(0, len(text) - LONGEST_CITATION))
+        shown = begins.start() if begins else len(text)
+        self._held = text[shown:]
+        return _TOKEN.sub(self._judge, text[:shown])
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        held, self._held = self._held, ""
+        return _TOKEN.sub(self._judge, held)
+
+    def _judge(self, token: re.Match[str]) -> str:
+        if token["fence"]:
+            self._fenced = not self._fenced
+        elif token["tick"]:
+            self._inline = not self._inline
+        elif token["newline"]:
+            self._inline = False
+        elif not (self._fenced or self._inline):
+            return self._citation(token["space"], token["numbers"])
+        return token[0]
+
+    def _citation(self, space: str, numbers: str) -> str:
+        asked = [int(number) for number in numbers.split(",")]
+        kept = [number for number in asked if number in self._known]
+        self.removed += len(asked) - len(kept)
+        self.cited += [number for number in kept if number not in self.cited]
+        return f"{space}[{', '.join(map(str, kept))}]" if kept else ""

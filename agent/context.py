@@ -1,0 +1,79 @@
+"""The settings of one run: LangGraph's context. An assistant in Studio is a saved one of these."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Context(BaseModel):
+    """How one run behaves. What is given here goes before the persona's wishes, and those before the settings."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = Field(
+        None,
+        title="Model",
+        description="openai:NAME, ollama:NAME, compatible:NAME, local or local:/path/to.gguf; when empty, what suits.",
+        examples=["openai:gpt-6-luna", "local"],
+    )
+    fallbacks: list[str] = Field(
+        default_factory=list,
+        title="Fallback models",
+        description="Models to try in this order when the one before cannot be reached.",
+    )
+    protocol: Literal["auto", "native", "json"] = Field(
+        "auto",
+        title="Planner protocol",
+        description="How the model plans: function calling (native), constrained JSON (json), or what suits it (auto).",
+    )
+    temperature: float | None = Field(
+        None, ge=0, le=2, title="Temperature", description="Sampling temperature, where the model takes one."
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=16,
+        title="Answer limit",
+        description="The most tokens of one reply; when empty, ChatGPT's own limit, and 1,024 elsewhere.",
+    )
+    persona: str = Field(
+        "helpdesk",
+        title="Persona",
+        description="Name of the persona file that the assistant speaks as.",
+        json_schema_extra={"langgraph_nodes": ["planner", "responder"]},
+    )
+    tools: list[str] | None = Field(
+        None, title="Tools", description="Names of the tools that may be called; all of them when empty."
+    )
+    collection: str = Field("default", title="Collection", description="Name of the document collection to search.")
+    top_k: int = Field(4, ge=1, le=50, title="Passages", description="How many passages one search returns.")
+    max_rounds: int = Field(
+        4, ge=1, le=20, title="Rounds", description="How often one turn may ask for tool calls before it must answer."
+    )
+    max_fan_out: int = Field(
+        32, ge=1, le=1000, title="Fan-out limit", description="The most executions of one call that uses [*]."
+    )
+    tool_timeout: float = Field(
+        60.0, gt=0, title="Tool timeout", description="Seconds after which a tool call counts as failed."
+    )
+    result_tokens: int = Field(
+        2000, ge=50, title="Result budget", description="Tokens of one tool result that are shown to the model."
+    )
+
+    def over(self, *layers: dict[str, Any]) -> Context:
+        """Return this context with what it leaves open filled in from other layers.
+
+        Args:
+            layers: field values, the strongest layer first. A field set explicitly here is kept.
+        """
+        merged: dict[str, Any] = {}
+        for layer in reversed(layers):
+            merged |= {name: value for name, value in layer.items() if name in Context.model_fields}
+        explicit = {name: getattr(self, name) for name in self.model_fields_set}
+        return Context(**(merged | explicit))
+
+
+# The context of the run that is under way, for tools: what the person, the persona and the settings came to.
+current: ContextVar[Context] = ContextVar("selfhelp_context")

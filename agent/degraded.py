@@ -1,0 +1,61 @@
+"""The turn that no model can answer: the passages that fit best, quoted under a plain notice."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+
+from agent.run import Run
+from agent.state import Source, question_of, sources_of, turn_of
+
+QUOTED = 3
+
+
+def is_degraded(message: AnyMessage) -> bool:
+    """Whether a message stands in for a model that could not be reached."""
+    return "degraded" in message.response_metadata
+
+
+def fallback_plan(run: Run, messages: Sequence[AnyMessage], reason: str) -> AIMessage | None:
+    """Return the plan to follow without a model: one search for the question, where there is a search.
+
+    Args:
+        run: the run.
+        messages: the conversation.
+        reason: why no model replied.
+    """
+    if run.tools.get("search") is None:
+        return None
+    search = {"name": "search", "args": {"query": question_of(list(messages))}, "id": f"call_{uuid.uuid4().hex[:16]}"}
+    return AIMessage("", tool_calls=[search], response_metadata={"degraded": reason})
+
+
+def degraded_answer(messages: Sequence[AnyMessage], reason: str) -> tuple[AIMessage, list[Source]]:
+    """Write the answer from the turn's results as they are, and return it with the passages it quotes.
+
+    Args:
+        messages: the conversation with the turn's results.
+        reason: why no model replied.
+    """
+    turn = turn_of(list(messages))
+    sources = sorted(sources_of(turn).values(), key=lambda source: -source["score"])[:QUOTED]
+    parts = [f"No model could answer ({reason})."]
+    if sources:
+        parts[0] += " These passages fit the question best:"
+        parts += [_quoted(source) for source in sources]
+    if results := [_result(message) for message in turn if isinstance(message, ToolMessage) and not message.artifact]:
+        parts += ["What was looked up:", "\n".join(results)]
+    if not sources and not results:
+        parts[0] += " Nothing that fits was found either."
+    return AIMessage("\n\n".join(parts), response_metadata={"degraded": reason}), sources
+
+
+def _quoted(source: Source) -> str:
+    quote = "\n".join(f"> {line}" for line in source["text"].splitlines())
+    return f"{quote}\n\n{source['title']} [{source['number']}]"
+
+
+def _result(message: ToolMessage) -> str:
+    return f"- {message.name}: {message.text}"

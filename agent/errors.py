@@ -1,0 +1,17 @@
+"""The errors that people see. Each message says what is wrong and what to do."""
+
+
+class SelfhelpError(Exception):
+    """An error whose message says what is wrong and what to do."""
+
+
+class ModelUnavailable(SelfhelpError):
+    """A model that cannot be reached or loaded. The next model of the chain is tried."""
+
+
+class SettingsError(SelfhelpError):
+    """A setting, persona or tool name that cannot be used. The person who configured it mends it."""
+
+
+class BrokenReply(SelfhelpError):
+    """A reply that broke off, or is neither an answer nor calls. The model is asked once more."""

@@ -1,0 +1,82 @@
+"""The executor: runs the plan's calls as a DAG, persisting each as it finishes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langgraph.config import get_stream_writer
+
+from agent.planning.dag import Dag, Launch, skipped
+from agent.planning.plan import Call, calls_in
+from agent.planning.references import UnresolvedReference, render, substitute
+from agent.reply import claim
+from agent.results import Numbering, step, tool_message
+from agent.run import Run
+from agent.state import Outcome, State, rounds_of, sources_of
+from agent.steps import Steps
+
+PASSAGES_NEED_READING = "not used: the answer needs reading the passages"
+PLAN_INCOMPLETE = "not used: a step of the plan did not finish"
+
+
+async def execute(state: State, run: Run, persist: Launch) -> State:
+    """Run the calls of the last reply.
+
+    Args:
+        state: the thread, with a checked plan at its end.
+        run: the run.
+        persist: starts a piece of work whose result is kept as soon as it is there.
+    """
+    messages = state["messages"]
+    plan = messages[-1]
+    assert isinstance(plan, AIMessage), "the planner routes here with its plan at the end"
+    round_number = rounds_of(messages)
+    calls = calls_in(plan)
+    steps = Steps(run.tools, run.context, get_stream_writer(), round_number)
+    ahead = claim(plan)
+
+    async def perform(call: Call, results: Mapping[int, Any]) -> Outcome:
+        if ahead and call.number in ahead:
+            return await ahead.outcomes[call.number]
+        return await steps.run(call, results)
+
+    dag = Dag(perform, persist)
+    for call in calls:
+        if not _is_reply(call, run):
+            dag.add(call)
+    outcomes = {number: await outcome for number, outcome in dag.outcomes.items()}
+    for number, outcome in outcomes.items():
+        if outcome["status"] == "skipped":
+            steps.tell(calls[number - 1], "skipped", outcome)
+
+    answer = None
+    if _is_reply(calls[-1], run):
+        outcomes[len(calls)], answer = _reply(calls[-1], outcomes)
+    numbering = Numbering(sources_of(messages))
+    results = [tool_message(call, outcomes[call.number], numbering, run.context.result_tokens) for call in calls]
+    done = {call.id: step(call, outcomes[call.number], round_number) for call in calls}
+    return {
+        "messages": [*results, *([AIMessage(answer)] if answer else [])],
+        "plan": [done.get(old["id"], old) for old in state["plan"]],
+    }
+
+
+def _is_reply(call: Call, run: Run) -> bool:
+    tool = run.tools.get(call.tool)
+    return tool is not None and tool.writes_reply
+
+
+def _reply(call: Call, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, str | None]:
+    """Return the outcome of the reply pseudo-tool and its text, if that can be the answer."""
+    if any(outcome["status"] != "finished" for outcome in outcomes.values()):
+        return skipped(call, PLAN_INCOMPLETE), None
+    if any(outcome["passages"] for outcome in outcomes.values()):
+        return skipped(call, PASSAGES_NEED_READING), None
+    results = {number: outcome["value"] for number, outcome in outcomes.items()}
+    try:
+        text = render(substitute(call.args["text"], lambda reference: reference.value(results)))
+    except UnresolvedReference as error:
+        return skipped(call, f"not used: {error}"), None
+    return {**skipped(call, ""), "status": "finished", "value": text, "error": None, "resolved": {"text": text}}, text

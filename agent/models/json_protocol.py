@@ -1,0 +1,192 @@
+"""The `json` planner protocol: a plan as schema-constrained JSON, for models that fail at native function calling.
+
+The reply is `{"answer": text}` or `{"steps": [{"tool": name, "args": {…}}, …]}`. On the way in, tool calls and results
+of the history are written as text; on the way out, the JSON is read as it streams and becomes the same chunks that a
+model with function calling gives.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.tool import tool_call_chunk
+
+from agent.errors import BrokenReply
+from agent.toolset import Toolset
+
+MAX_STEPS = 8
+
+_OPENING = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"(?P<kind>answer|steps)"\s*:\s*["\[]')
+_SEPARATOR = re.compile(r"[\s,]*")
+# The part of a JSON string that can be decoded already: no half escape, no half surrogate pair.
+_DECODABLE = re.compile(
+    r"""(?:[^"\\]|\\[^u]|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[0-9a-fA-F]{4})*""",
+    re.DOTALL,
+)
+_DECODER = json.JSONDecoder()
+
+
+def response_format(tools: Toolset) -> dict[str, Any]:
+    """Return the response format that admits an answer, or a plan with these tools."""
+    steps = [
+        _object({"tool": {"const": tool.name}, "args": {**tool.shown["parameters"], "additionalProperties": False}})
+        for tool in tools
+    ]
+    plan = _object({"steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"anyOf": steps}}})
+    schema = {"anyOf": [plan, _object({"answer": {"type": "string", "minLength": 1}})]}
+    return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}
+
+
+def described(tools: Toolset) -> str:
+    """Write the tools as the system prompt shows them, one line each."""
+    return "\n".join(f"- {tool.name}({_signature(tool.function)}): {tool.function['description']}" for tool in tools)
+
+
+def written(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return the messages with calls, results and instructions that come late written as text.
+
+    Results of one plan, and what is said after them, become one message of the user: many local chat templates admit
+    only user and assistant after the first message.
+    """
+    out: list[BaseMessage] = []
+    numbers: dict[str, int] = {}
+    for message in messages:
+        if isinstance(message, AIMessage) and message.tool_calls:
+            steps = [{"tool": call["name"], "args": call["args"]} for call in message.tool_calls]
+            numbers = {str(call["id"]): number for number, call in enumerate(message.tool_calls, start=1)}
+            out.append(AIMessage(json.dumps({"steps": steps}, ensure_ascii=False)))
+        elif isinstance(message, ToolMessage):
+            reference = f"${{{numbers.get(message.tool_call_id, '?')}}}"
+            _say(out, f"Result {reference} of {message.name}:\n{message.text}")
+        elif (isinstance(message, SystemMessage) and out) or isinstance(message, HumanMessage):
+            _say(out, str(message.text))
+        else:
+            out.append(message.model_copy(update={"content": str(message.text)}))
+    return out
+
+
+class ReplyReader:
+    """Reads a JSON reply piece by piece. Text that is no JSON at all is taken as the answer."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._position = 0
+        self._kind: str | None = None
+        self._steps = 0
+        self._finished = False
+
+    def feed(self, text: str) -> Iterator[AIMessageChunk]:
+        """Take the next piece and yield what it completes: answer text, or tool calls.
+
+        Raises:
+            BrokenReply: a step is not a tool with arguments.
+        """
+        self._text += text
+        if self._kind is None:
+            self._recognise()
+        if self._kind == "text":
+            yield from self._plain_text()
+        elif self._kind == "answer" and not self._finished:
+            yield from self._answer()
+        elif self._kind == "steps" and not self._finished:
+            yield from self._calls()
+
+    def finish(self) -> None:
+        """Say that the reply has ended.
+
+        Raises:
+            BrokenReply: it ended too early, or was neither an answer nor steps.
+        """
+        if self._kind is None:
+            raise BrokenReply("the model's reply is neither an answer nor steps")
+        if self._kind != "text" and not self._finished:
+            raise BrokenReply("the model's reply broke off inside its JSON")
+
+    def _recognise(self) -> None:
+        if opening := _OPENING.match(self._text):
+            self._kind, self._position = opening["kind"], opening.end()
+        elif (begin := self._text.lstrip()) and begin[0] not in "{`":
+            self._kind = "text"
+
+    def _plain_text(self) -> Iterator[AIMessageChunk]:
+        fresh, self._position = self._text[self._position :], len(self._text)
+        yield AIMessageChunk(content=fresh)
+
+    def _answer(self) -> Iterator[AIMessageChunk]:
+        decodable = _DECODABLE.match(self._text, self._position)
+        assert decodable is not None, "the expression matches the empty text"
+        self._position = decodable.end()
+        self._finished = self._text.startswith('"', self._position)
+        if decodable[0]:
+            yield AIMessageChunk(content=json.loads(f'"{decodable[0]}"', strict=False))
+
+    def _calls(self) -> Iterator[AIMessageChunk]:
+        while True:
+            between = _SEPARATOR.match(self._text, self._position)
+            self._position = between.end() if between else self._position
+            if self._text.startswith("]", self._position):
+                self._finished = True
+                return
+            try:
+                step, self._position = _DECODER.raw_decode(self._text, self._position)
+            except ValueError:
+                return
+            yield self._call(step)
+
+    def _call(self, step: Any) -> AIMessageChunk:
+        if not isinstance(step, dict) or not isinstance(step.get("tool"), str):
+            raise BrokenReply("a step of the model's plan names no tool")
+        chunk = tool_call_chunk(
+            name=step["tool"],
+            args=json.dumps(step.get("args", {}), ensure_ascii=False),
+            id=f"call_{uuid.uuid4().hex[:16]}",
+            index=self._steps,
+        )
+        self._steps += 1
+        return AIMessageChunk(content="", tool_call_chunks=[chunk])
+
+
+async def read(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:
+    """Turn the chunks of a JSON reply into those of a reply with tool calls. Usage and metadata pass through.
+
+    Raises:
+        BrokenReply: the reply is no answer and no plan.
+    """
+    reader = ReplyReader()
+    async for chunk in chunks:
+        for piece in reader.feed(str(chunk.text)):
+            yield piece
+        yield chunk.model_copy(update={"content": ""})
+    reader.finish()
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _signature(function: dict[str, Any]) -> str:
+    parameters = function["parameters"]
+    required = parameters.get("required", ())
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}: {schema.get('description') or schema.get('type', 'any')}"
+        for name, schema in parameters.get("properties", {}).items()
+    )
+
+
+def _say(out: list[BaseMessage], text: str) -> None:
+    if out and isinstance(out[-1], HumanMessage):
+        out[-1] = HumanMessage(f"{out[-1].text}\n\n{text}")
+    else:
+        out.append(HumanMessage(text))

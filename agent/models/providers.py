@@ -1,0 +1,191 @@
+"""Models by name: `openai:…`, `ollama:…`, `compatible:…`, `local` and `local:/path/to.gguf`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableBinding
+from pydantic import SecretStr
+
+from agent.citations import CitationCheck
+from agent.context import Context
+from agent.errors import SettingsError
+from agent.models import json_protocol
+from agent.models.speaker import Speaker
+from agent.settings import Settings
+from agent.toolset import Toolset
+
+if TYPE_CHECKING:
+    import httpx2
+
+DEFAULT_OPENAI_MODEL = "gpt-6-luna"
+
+Provider = Literal["openai", "ollama", "compatible", "local", "given"]
+Protocol = Literal["native", "json"]
+Progress = Callable[[int, int], None]
+
+REQUEST_TIMEOUT = 120.0
+RETRIES = 2
+ANSWER_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that is ready to be asked.
+
+    Args:
+        name: `provider:name`, as set.
+        provider: who serves it.
+        chat: the LangChain chat model.
+        protocol: how it writes plans.
+    """
+
+    name: str
+    provider: Provider
+    chat: BaseChatModel
+    protocol: Protocol
+
+    def speaker(self, tools: Toolset, citations: CitationCheck, *, answer_only: bool) -> Speaker:
+        """Return the model with tools bound, for one call.
+
+        Args:
+            tools: the tools it may call.
+            citations: checks what it writes.
+            answer_only: whether it must answer in text now, although the tools stay in its prompt.
+        """
+        options = self._options(tools, answer_only=answer_only)
+        return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", citations=citations)
+
+    def _options(self, tools: Toolset, *, answer_only: bool) -> dict[str, Any]:
+        if self.protocol == "json":
+            return {} if answer_only else {"response_format": json_protocol.response_format(tools)}
+        functions = [{"type": "function", "function": tool.shown} for tool in tools]
+        if not functions:
+            return {}
+        bound = self.chat.bind_tools(functions, **({"tool_choice": "none"} if answer_only else {}))
+        # The binding itself cannot be called: it would add the callbacks of the node that calls.
+        return dict(bound.kwargs) if isinstance(bound, RunnableBinding) else {}
+
+
+def given(chat: BaseChatModel, protocol: Literal["auto", "native", "json"]) -> Model:
+    """Return a model that was handed in as a LangChain chat model.
+
+    One that cannot bind tools plans in JSON.
+    """
+    binds = type(chat).bind_tools is not BaseChatModel.bind_tools
+    native: Protocol = "native" if binds else "json"
+    return Model(chat.get_name(), "given", chat, native if protocol == "auto" else protocol)
+
+
+def default_model(settings: Settings) -> str:
+    """Return the model to use when none is set: ChatGPT where its key is there, else the local one."""
+    return f"openai:{DEFAULT_OPENAI_MODEL}" if settings.openai_api_key else "local"
+
+
+async def open_model(name: str, settings: Settings, context: Context, progress: Progress | None = None) -> Model:
+    """Open a model by name.
+
+    Args:
+        name: `provider:name`.
+        settings: keys and addresses.
+        context: temperature, answer limit and protocol.
+        progress: is told how many bytes of how many are done, while local weights are prepared.
+
+    Raises:
+        SettingsError: there is no such provider, or a key or address that it needs is not set.
+        ModelUnavailable: the local model cannot be loaded.
+    """
+    provider, _, model = name.partition(":")
+    if provider == "openai":
+        chat, protocol = _openai(model or DEFAULT_OPENAI_MODEL, settings, context), "native"
+    elif provider == "ollama" and model:
+        chat, protocol = _compatible(model, settings.ollama_url, "ollama", context), "json"
+    elif provider == "compatible" and model:
+        chat, protocol = _compatible(model, _base_url(settings), _secret(settings.api_key) or "none", context), "native"
+    elif provider == "local":
+        chat, protocol = await _local(Path(model) if model else None, context, progress), "json"
+    else:
+        raise SettingsError(
+            f"there is no model {name!r}: write openai:NAME, ollama:NAME, compatible:NAME, local or local:/path/to.gguf"
+        )
+    chosen = protocol if context.protocol == "auto" else context.protocol
+    return Model(name, provider, chat, chosen)  # type: ignore[arg-type]
+
+
+def _openai(model: str, settings: Settings, context: Context) -> BaseChatModel:
+    from langchain_openai import ChatOpenAI
+
+    if not settings.openai_api_key:
+        raise SettingsError(f"openai:{model} needs OPENAI_API_KEY: set it, or choose another model with SELFHELP_MODEL")
+    chat = ChatOpenAI(
+        model=model,
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+        use_responses_api=True,
+        store=False,
+        include=["reasoning.encrypted_content"],
+        max_completion_tokens=context.max_tokens,
+        timeout=REQUEST_TIMEOUT,
+        max_retries=RETRIES,
+        http_async_client=_client(loopback=False),
+    )
+    # Reasoning models refuse a temperature.
+    if context.temperature is not None and (chat.profile or {}).get("temperature"):
+        chat.temperature = context.temperature
+    return chat
+
+
+def _compatible(model: str, base_url: str, key: str, context: Context, *, loopback: bool = False) -> BaseChatModel:
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
+        model=model,
+        api_key=SecretStr(key),
+        base_url=base_url,
+        use_responses_api=False,
+        stream_usage=True,
+        temperature=context.temperature,
+        # Servers other than OpenAI's know the answer limit by its older name only.
+        extra_body={"max_tokens": context.max_tokens or ANSWER_TOKENS},
+        timeout=REQUEST_TIMEOUT,
+        max_retries=RETRIES,
+        http_async_client=_client(loopback=loopback),
+    )
+
+
+async def _local(path: Path | None, context: Context, progress: Progress | None) -> BaseChatModel:
+    from agent.models.local import serve
+
+    server = await serve(path, progress=progress)
+    settled = context if context.temperature is not None else context.model_copy(update={"temperature": 0.0})
+    return _compatible(server.model, server.base_url, server.api_key, settled, loopback=True)
+
+
+def _base_url(settings: Settings) -> str:
+    if not settings.base_url:
+        raise SettingsError("a compatible: model needs the address of its server: set SELFHELP_BASE_URL")
+    return settings.base_url
+
+
+def _secret(value: SecretStr | None) -> str | None:
+    return value.get_secret_value() if value else None
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, httpx2.AsyncClient]] = WeakKeyDictionary()
+
+
+def _client(*, loopback: bool) -> httpx2.AsyncClient:
+    """Return this event loop's HTTP client: its connections cannot be used from another loop."""
+    import httpx2
+
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    if loopback not in clients:
+        # A proxy from the environment must not see what goes to this machine.
+        clients[loopback] = httpx2.AsyncClient(trust_env=not loopback, timeout=REQUEST_TIMEOUT, follow_redirects=True)
+    return clients[loopback]

@@ -1,0 +1,129 @@
+"""A chat model whose reply is mended while it streams: JSON plans become tool calls, false citations go.
+
+It is a chat model itself, so that LangGraph streams the mended tokens, and only those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict
+
+from agent.citations import CitationCheck
+from agent.errors import BrokenReply
+from agent.models import json_protocol
+from agent.models.failures import explained
+
+LONGEST_BLANK = 400
+
+
+class Speaker(BaseChatModel):
+    """One model call with its reply mended on the way.
+
+    Args:
+        inner: the model.
+        options: what it is called with: tools, response format.
+        json_plans: whether the model writes plans as JSON rather than by function calling.
+        citations: checks the text of the reply.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    inner: BaseChatModel
+    options: dict[str, Any]
+    json_plans: bool
+    citations: CitationCheck
+
+    @property
+    def _llm_type(self) -> str:
+        return "selfhelp"
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        sent: Sequence[BaseMessage] = json_protocol.written(messages) if self.json_plans else messages
+        # Without callbacks, the inner call is not streamed and counted a second time.
+        chunks = not_blank(self.inner.astream(sent, {"callbacks": []}, **self.options))
+        if self.json_plans:
+            chunks = json_protocol.read(chunks)
+        spoken = False
+        try:
+            async for chunk in cited(chunks, self.citations):
+                spoken = spoken or bool(chunk.text)
+                yield ChatGenerationChunk(message=chunk)
+        except Exception as error:  # whatever the provider raises: what the person has read already cannot be unsaid
+            if not spoken:
+                raise
+            yield ChatGenerationChunk(message=_broken_off(error))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        raise NotImplementedError("a Speaker only streams, and only asynchronously")
+
+
+async def not_blank(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:
+    """Pass chunks on until there is nothing but white space for too long.
+
+    Raises:
+        BrokenReply: the model writes white space without end.
+    """
+    blank = 0
+    async for chunk in chunks:
+        written = str(chunk.text) + "".join(part["args"] or "" for part in chunk.tool_call_chunks)
+        rest = written.rstrip()
+        blank = len(written) - len(rest) + (0 if rest else blank)
+        if blank > LONGEST_BLANK:
+            raise BrokenReply("the model writes nothing but white space")
+        yield chunk
+
+
+async def cited(chunks: AsyncIterator[AIMessageChunk], check: CitationCheck) -> AsyncIterator[AIMessageChunk]:
+    """Pass chunks on with their text checked for citations."""
+    last: AIMessageChunk | None = None
+    async for chunk in chunks:
+        yield _checked(chunk, check)
+        last = chunk if chunk.content else last
+    if rest := check.finish():
+        yield AIMessageChunk(content=_like(last, rest))
+
+
+def _broken_off(error: Exception) -> AIMessageChunk:
+    reason = explained(error)
+    notice = f"\n\n(The answer breaks off here: {reason}.)"
+    return AIMessageChunk(content=notice, response_metadata={"broken_off": reason})
+
+
+def _checked(chunk: AIMessageChunk, check: CitationCheck) -> AIMessageChunk:
+    if not chunk.content:
+        return chunk
+    if isinstance(chunk.content, str):
+        return chunk.model_copy(update={"content": check.feed(chunk.content)})
+    blocks = [
+        {**block, "text": check.feed(block["text"])} if isinstance(block, dict) and block.get("text") else block
+        for block in chunk.content
+    ]
+    return chunk.model_copy(update={"content": blocks})
+
+
+def _like(last: AIMessageChunk | None, text: str) -> str | list[str | dict[Any, Any]]:
+    """Return text as content that merges into that of the last chunk, where OpenAI's Responses API writes blocks."""
+    if last is None or isinstance(last.content, str):
+        return text
+    index = next(
+        (block.get("index") for block in reversed(last.content) if isinstance(block, dict) and "text" in block), 0
+    )
+    return [{"type": "text", "text": text, "index": index}]

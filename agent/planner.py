@@ -1,0 +1,66 @@
+"""The planner: one streamed model call that answers, or writes the plan of every call the question needs."""
+
+from __future__ import annotations
+
+from langchain_core.messages import AIMessage, AnyMessage
+from langgraph.config import get_config, get_stream_writer
+from langgraph.types import Overwrite
+
+from agent.degraded import degraded_answer, fallback_plan
+from agent.errors import ModelUnavailable
+from agent.planning.plan import calls_in
+from agent.recovery import dangling, persisted_outcomes, repaired
+from agent.reply import Asker
+from agent.results import planned
+from agent.round import negotiate
+from agent.run import Run
+from agent.state import State, no_usage, question_of
+
+NOTHING_ASKED = "Please write what you would like to know."
+
+
+async def plan(state: State, run: Run) -> State:
+    """Answer the question or plan the calls for it.
+
+    Args:
+        state: the thread, with a message of a person at its end.
+        run: the run.
+    """
+    messages = state["messages"]
+    cut_off = dangling(messages)
+    if cut_off:
+        outcomes = await persisted_outcomes(get_config(), cut_off)
+        messages = repaired(messages, outcomes, run.context.result_tokens)
+    update = await _begin(messages, run)
+    if cut_off:
+        update["messages"] = Overwrite([*messages, *update["messages"]])  # type: ignore[typeddict-item]
+    return update
+
+
+async def _begin(messages: list[AnyMessage], run: Run) -> State:
+    fresh = State(messages=[], plan=[], sources=[], usage=no_usage())
+    if not _asks_something(messages):
+        return {**fresh, "messages": [AIMessage(run.persona.greeting or NOTHING_ASKED)]}
+    try:
+        return await negotiate(Asker(run, "planner", get_stream_writer()), {**fresh, "messages": messages})
+    except ModelUnavailable as error:
+        return _without_model(fresh, messages, run, str(error))
+
+
+def _without_model(fresh: State, messages: list[AnyMessage], run: Run, reason: str) -> State:
+    search = fallback_plan(run, messages, reason)
+    if search is None:
+        answer, _ = degraded_answer(messages, reason)
+        return {**fresh, "messages": [answer]}
+    return {**fresh, "messages": [search], "plan": [planned(call, 1) for call in calls_in(search)]}
+
+
+def _asks_something(messages: list[AnyMessage]) -> bool:
+    if question_of(messages).strip():
+        return True
+    last = messages[-1] if messages else None
+    return (
+        last is not None
+        and isinstance(last.content, list)
+        and any(isinstance(block, dict) and block.get("type") != "text" for block in last.content)
+    )

@@ -1,0 +1,67 @@
+"""Running calls as a DAG: each starts the moment its own inputs are there.
+
+The idea of streaming a plan into a scheduler is LLMCompiler's (Kim et al., 2023, arXiv:2312.04511).
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from agent.planning.plan import Call
+from agent.state import Outcome
+
+Perform = Callable[[Call, Mapping[int, Any]], Awaitable[Outcome]]
+Launch = Callable[[Callable[[], Awaitable[Outcome]]], Future[Outcome]]
+
+
+class Dag:
+    """Calls that are under way or done.
+
+    Args:
+        perform: runs one call, given the results of the calls it depends on by number. It gives an outcome for every
+            failure of the call, so that one call's failure never reaches its siblings.
+        launch: starts a piece of work at once and returns its future. It is called in the order of the calls, whatever
+            finishes first: LangGraph finds a persisted result again by that order.
+    """
+
+    def __init__(self, perform: Perform, launch: Launch) -> None:
+        self._perform = perform
+        self._launch = launch
+        self.outcomes: dict[int, Future[Outcome]] = {}
+
+    def add(self, call: Call) -> None:
+        """Start a call, which first waits for the calls it depends on. These must have been added before."""
+        self.outcomes[call.number] = self._launch(lambda: self._run(call))
+
+    def __contains__(self, number: object) -> bool:
+        return number in self.outcomes
+
+    def cancel(self) -> None:
+        """Stop what is under way."""
+        for outcome in self.outcomes.values():
+            outcome.cancel()
+
+    async def _run(self, call: Call) -> Outcome:
+        inputs = {number: await self.outcomes[number] for number in sorted(call.depends)}
+        for number, outcome in inputs.items():
+            if outcome["status"] != "finished":
+                return skipped(call, f"skipped: step {number} {outcome['status']}")
+        return await self._perform(call, {number: outcome["value"] for number, outcome in inputs.items()})
+
+
+def skipped(call: Call, reason: str) -> Outcome:
+    """Return the outcome of a call that is not run."""
+    now = time.time()
+    return Outcome(
+        call_id=call.id,
+        status="skipped",
+        value=None,
+        passages=False,
+        resolved=None,
+        error=reason,
+        started=now,
+        ended=now,
+    )

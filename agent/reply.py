@@ -1,0 +1,165 @@
+"""One streamed reply of a model: reads start while it streams, and the next model is asked when one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, SystemMessage, message_chunk_to_message
+from langchain_core.messages.ai import add_ai_message_chunks
+
+from agent.citations import CitationCheck
+from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
+from agent.models.failures import explained
+from agent.models.providers import Model
+from agent.planning.dag import Dag
+from agent.planning.plan import Call
+from agent.planning.reader import CallReader
+from agent.run import Run
+from agent.state import ModelCall, Outcome, rounds_of, sources_of
+from agent.steps import Emit, Steps
+from agent.usage import model_call
+
+ATTEMPTS = 2
+
+
+@dataclass
+class Reply:
+    """A model's reply.
+
+    Args:
+        message: the reply as the thread keeps it.
+        citations: what it cited, and how much was removed.
+        usage: what the call used.
+        ahead: read steps of its plan that are under way already.
+    """
+
+    message: AIMessage
+    citations: CitationCheck
+    usage: ModelCall
+    ahead: Dag
+
+    @property
+    def asks_for_calls(self) -> bool:
+        """Whether the reply is a plan rather than an answer."""
+        return bool(self.message.tool_calls or self.message.invalid_tool_calls)
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Asks the models of a run, one after the other until one replies.
+
+    Args:
+        run: the run.
+        node: the node that asks, for the record of usage.
+        emit: takes step events.
+    """
+
+    run: Run
+    node: str
+    emit: Emit
+
+    async def ask(self, messages: Sequence[AnyMessage], last_word: str | None = None) -> Reply:
+        """Ask for a reply.
+
+        Args:
+            messages: the conversation.
+            last_word: what to tell the model behind the conversation when it must answer in text now.
+
+        Raises:
+            ModelUnavailable: no model gave a usable reply. The message says why, model by model.
+        """
+        failures: list[str] = []
+        for open_model in self.run.models:
+            try:
+                model = await open_model()
+            except SelfhelpError as error:
+                failures.append(str(error))
+                continue
+            for _ in range(ATTEMPTS):
+                try:
+                    return await self._stream(model, messages, last_word)
+                except BrokenReply as error:
+                    failures.append(f"{model.name}: {error}")
+                except Exception as error:  # noqa: BLE001  a provider raises what it likes; the next model may work
+                    failures.append(f"{model.name}: {explained(error)}")
+                    break
+        raise ModelUnavailable("; ".join(dict.fromkeys(failures)))
+
+    async def _stream(self, model: Model, messages: Sequence[AnyMessage], last_word: str | None) -> Reply:
+        citations = CitationCheck(sources_of(messages).keys())
+        speaker = model.speaker(self.run.tools, citations, answer_only=last_word is not None)
+        prompt = [self.run.system(model), *messages, *([SystemMessage(last_word)] if last_word else [])]
+        steps = Steps(self.run.tools, self.run.context, self.emit, rounds_of(list(messages)) + 1)
+        ahead = Dag(steps.run, _start_now)
+        reader = CallReader()
+        chunks: list[AIMessageChunk] = []
+        try:
+            async for chunk in speaker.astream(prompt):
+                chunks.append(chunk)
+                for call in reader.feed(chunk):
+                    self._start(call, ahead)
+            message = _settled(chunks, answer_only=last_word is not None)
+        except BaseException as error:
+            ahead.cancel()
+            if chunks and isinstance(error, Exception) and not isinstance(error, BrokenReply):
+                raise BrokenReply(explained(error)) from error
+            raise
+        return Reply(message, citations, model_call(message, self.node, model), ahead)
+
+    def _start(self, call: Call, ahead: Dag) -> None:
+        """Start a call of the plan while the plan still streams, if it only reads and so do all the calls it needs."""
+        tool = self.run.tools.get(call.tool)
+        if tool is None or tool.effect != "read" or tool.writes_reply:
+            return
+        if all(number in ahead for number in call.depends) and not any(call.problems(self.run.tools)):
+            ahead.add(call)
+
+
+def _start_now(work: Callable[[], Awaitable[Outcome]]) -> asyncio.Future[Outcome]:
+    return asyncio.ensure_future(work())
+
+
+_ahead: dict[str, Dag] = {}
+
+
+def hand_over(reply: Reply) -> None:
+    """Keep the steps that run ahead for the executor, for as long as the run keeps the reply's message."""
+    if reply.message.id:
+        _ahead[reply.message.id] = reply.ahead
+        weakref.finalize(reply.message, _ahead.pop, reply.message.id, None)
+
+
+def claim(message: AIMessage) -> Dag | None:
+    """Take over the steps of a reply that run ahead, if this process started any."""
+    return _ahead.pop(message.id or "", None)
+
+
+def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
+    """Return the whole reply.
+
+    Raises:
+        BrokenReply: it holds neither text nor calls.
+    """
+    if not chunks:
+        raise BrokenReply("the model's reply is empty")
+    message = message_chunk_to_message(add_ai_message_chunks(*chunks))
+    assert isinstance(message, AIMessage), "the sum of AI chunks is an AI message"
+    if answer_only or "broken_off" in message.response_metadata:
+        message = message.model_copy(update={"content": str(message.text), "tool_calls": [], "invalid_tool_calls": []})
+    if not (str(message.text).strip() or message.tool_calls or message.invalid_tool_calls):
+        raise BrokenReply("the model's reply is empty")
+    _name_calls(message)
+    return message
+
+
+def _name_calls(message: AIMessage) -> None:
+    """Give every call an id of its own: some servers leave them out or repeat them."""
+    seen: set[str] = set()
+    for call in (*message.tool_calls, *message.invalid_tool_calls):
+        if not call["id"] or call["id"] in seen:
+            call["id"] = f"call_{uuid.uuid4().hex[:16]}"
+        seen.add(str(call["id"]))

@@ -1,0 +1,32 @@
+"""The responder: one streamed model call over the results. It answers with citations, or asks for more calls."""
+
+from __future__ import annotations
+
+from langgraph.config import get_stream_writer
+
+from agent.degraded import degraded_answer, is_degraded
+from agent.errors import ModelUnavailable
+from agent.prompts import ANSWER_NOW
+from agent.reply import Asker
+from agent.round import negotiate
+from agent.run import Run
+from agent.state import State, rounds_of, turn_of
+
+
+async def respond(state: State, run: Run) -> State:
+    """Answer from the turn's results, or ask for more calls while the turn's rounds last.
+
+    Args:
+        state: the thread, with the results of its latest plan at its end.
+        run: the run.
+    """
+    messages = state["messages"]
+    reason = next((m.response_metadata["degraded"] for m in reversed(turn_of(messages)) if is_degraded(m)), None)
+    if reason is None:
+        last_word = ANSWER_NOW if rounds_of(messages) >= run.context.max_rounds else None
+        try:
+            return await negotiate(Asker(run, "responder", get_stream_writer()), state, last_word)
+        except ModelUnavailable as error:
+            reason = str(error)
+    answer, quoted = degraded_answer(messages, reason)
+    return {"messages": [answer], "sources": quoted}

@@ -1,0 +1,111 @@
+"""Outcomes of steps as the thread keeps them: one tool message a call, with passages numbered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from langchain_core.messages import ToolMessage
+
+from agent.planning.plan import Call
+from agent.state import Outcome, Source, Step
+
+CHARACTERS_PER_TOKEN = 4
+
+
+class Numbering:
+    """Gives every passage of a thread one number, the same each time it is found.
+
+    Args:
+        sources: the passages that have numbers already.
+    """
+
+    def __init__(self, sources: Mapping[int, Source]) -> None:
+        self._numbers = {(source["uri"], source["text"]): number for number, source in sources.items()}
+        self._next = max(sources, default=0) + 1
+
+    def number(self, passage: Mapping[str, Any]) -> Source:
+        """Return a passage with its number."""
+        key = (passage["uri"], passage["text"])
+        if key not in self._numbers:
+            self._numbers[key] = self._next
+            self._next += 1
+        return cast(Source, {"number": self._numbers[key], **passage})
+
+
+def tool_message(call: Call, outcome: Outcome, numbering: Numbering, budget: int) -> ToolMessage:
+    """Return the message that answers a call.
+
+    Args:
+        call: the call.
+        outcome: what became of it.
+        numbering: numbers the passages in it.
+        budget: tokens of the result that the model is shown. What is cut is kept whole in the artifact.
+    """
+    sources = [numbering.number(passage) for passage in outcome["value"]] if outcome["passages"] else []
+    text = "\n\n".join(map(shown, sources)) if sources else _text(outcome)
+    content, cut = _cut("\n".join(filter(None, (outcome["error"], text))), budget * CHARACTERS_PER_TOKEN)
+    artifact = ({"sources": sources} if sources else {}) | ({"value": outcome["value"]} if cut and not sources else {})
+    return ToolMessage(
+        content,
+        tool_call_id=call.id,
+        name=call.tool,
+        status="success" if outcome["status"] == "finished" else "error",
+        artifact=artifact or None,
+    )
+
+
+def step(call: Call, outcome: Outcome, round_number: int) -> Step:
+    """Return the record of a step that is done."""
+    return Step(
+        id=call.id,
+        number=call.number,
+        round=round_number,
+        tool=call.tool,
+        args=call.args,
+        resolved=outcome["resolved"],
+        status=outcome["status"],
+        error=outcome["error"],
+        started=outcome["started"],
+        ended=outcome["ended"],
+    )
+
+
+def planned(call: Call, round_number: int) -> Step:
+    """Return the record of a step that has not started."""
+    return Step(
+        id=call.id,
+        number=call.number,
+        round=round_number,
+        tool=call.tool,
+        args=call.args,
+        resolved=None,
+        status="planned",
+        error=None,
+        started=None,
+        ended=None,
+    )
+
+
+def shown(source: Source) -> str:
+    """Write a passage as the model is shown it."""
+    page = f", page {source['page']}" if source["page"] else ""
+    heading = f" › {source['heading']}" if source["heading"] else ""
+    return f"[{source['number']}] {source['title']}{heading}{page}\n{source['text']}"
+
+
+def _text(outcome: Outcome) -> str:
+    value = outcome["value"]
+    if value is None and outcome["error"]:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False) if value != [] else "[] (nothing found)"
+
+
+def _cut(text: str, limit: int) -> tuple[str, bool]:
+    if len(text) <= limit:
+        return text, False
+    note = f"\n… (the first {limit:,} of {len(text):,} characters; a reference reaches the rest)"
+    return text[:limit] + note, True

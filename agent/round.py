@@ -1,0 +1,72 @@
+"""One round: a reply is asked for, and if it is a plan that fails its check, asked for once more."""
+
+from __future__ import annotations
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+
+from agent.planning.plan import calls_in, check
+from agent.reply import Asker, Reply, hand_over
+from agent.results import planned
+from agent.state import State, Step, rounds_of, sources_of
+from agent.usage import added
+
+CHECKS = 2
+NOT_RUN = "not run, because another call of the plan is wrong"
+
+
+async def negotiate(asker: Asker, state: State, last_word: str | None = None) -> State:
+    """Ask for a reply and return the state's update.
+
+    A plan that fails its check goes back to the model once, with what is wrong as tool errors. Nothing of it has run
+    but reads that went ahead, and these are dropped.
+
+    Args:
+        asker: asks the run's models.
+        state: the thread as it is.
+        last_word: what to tell the model when it must answer in text now.
+
+    Raises:
+        ModelUnavailable: no model replied.
+    """
+    update = State(messages=[], plan=list(state["plan"]), sources=state["sources"], usage=state["usage"])
+    for _ in range(CHECKS):
+        messages = [*state["messages"], *update["messages"]]
+        reply = await asker.ask(messages, last_word)
+        problems = check(reply.message, asker.run.tools)
+        update["usage"] = added(update["usage"], [reply.usage], reply.citations.removed)
+        update["messages"] += [reply.message, *_refusals(reply.message, problems)]
+        update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
+        if not problems:
+            return _accepted(update, messages, reply)
+        reply.ahead.cancel()
+    return update
+
+
+def _accepted(update: State, messages: list[AnyMessage], reply: Reply) -> State:
+    hand_over(reply)
+    if not reply.message.tool_calls:
+        known = sources_of(messages)
+        update["sources"] = [known[number] for number in reply.citations.cited]
+    return update
+
+
+def _refusals(message: AIMessage, problems: dict[str, str]) -> list[ToolMessage]:
+    if not problems:
+        return []
+    return [
+        ToolMessage(
+            problems.get(str(call["id"]), NOT_RUN),
+            tool_call_id=str(call["id"]),
+            name=call["name"] or "",
+            status="error",
+        )
+        for call in (*message.tool_calls, *message.invalid_tool_calls)
+    ]
+
+
+def _steps(message: AIMessage, problems: dict[str, str], round_number: int) -> list[Step]:
+    steps = [planned(call, round_number) for call in calls_in(message)]
+    for step in steps if problems else ():
+        step["status"] = "failed" if step["id"] in problems else "skipped"
+        step["error"] = problems.get(step["id"], NOT_RUN)
+    return steps

@@ -1,0 +1,96 @@
+"""What one run works with: its context, persona, tools and models."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from weakref import WeakKeyDictionary
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import SystemMessage
+
+from agent.context import Context
+from agent.errors import SettingsError
+from agent.models.providers import Model, default_model, given, open_model
+from agent.personas import Persona, find_personas
+from agent.prompts import system_prompt
+from agent.settings import Settings, load_settings
+from agent.toolset import BoundTool, Toolset
+
+LoadTools = Callable[[Settings], Awaitable[Sequence[BoundTool]]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's context with every layer applied, and what follows from it."""
+
+    context: Context
+    persona: Persona
+    tools: Toolset
+    models: Sequence[Callable[[], Awaitable[Model]]]
+
+    def system(self, model: Model) -> SystemMessage:
+        """Return the system message for a model."""
+        return SystemMessage(system_prompt(self.persona, self.tools, json_plans=model.protocol == "json"))
+
+
+@dataclass
+class Assistant:
+    """What all runs of a graph share. Nothing is read or opened before the first run.
+
+    Args:
+        load_tools: gives the tools, once.
+        model: a chat model to use instead of the one that is set.
+        settings: the settings; read from file and environment where None.
+    """
+
+    load_tools: LoadTools
+    model: BaseChatModel | None = None
+    settings: Settings | None = None
+    _tools: Toolset | None = None
+    _opened: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]] = field(default_factory=WeakKeyDictionary)
+
+    async def run(self, given: Context | None) -> Run:
+        """Open a run.
+
+        Args:
+            given: this run's context. What it leaves open comes from the persona, then from the settings.
+
+        Raises:
+            SettingsError: a persona, tool or setting cannot be used.
+        """
+        if self.settings is None:
+            self.settings = await asyncio.to_thread(load_settings)
+        settings = self.settings
+        wished = (given or Context()).over(settings.layer())
+        personas = await asyncio.to_thread(find_personas, settings.personas_dir)
+        if wished.persona not in personas:
+            raise SettingsError(f"there is no persona {wished.persona!r}: there are {', '.join(personas)}")
+        persona = personas[wished.persona]
+        context = (given or Context()).over(persona.layer(), settings.layer())
+        if self._tools is None:
+            self._tools = Toolset(await self.load_tools(settings))
+        return Run(context, persona, self._tools.only(context.tools), self._models(context, settings))
+
+    def _models(self, context: Context, settings: Settings) -> list[Callable[[], Awaitable[Model]]]:
+        """Return the chain of models, each opened when it is wanted."""
+        if self.model is not None and context.model is None:
+            handed = given(self.model, context.protocol)
+            names = context.fallbacks
+        else:
+            handed, names = None, [context.model or default_model(settings), *context.fallbacks]
+        chain: list[Callable[[], Awaitable[Model]]] = [partial(self._open, name, context, settings) for name in names]
+        return [partial(_ready, handed), *chain] if handed else chain
+
+    async def _open(self, name: str, context: Context, settings: Settings) -> Model:
+        key = f"{name} {context.protocol} {context.temperature} {context.max_tokens}"
+        opened = self._opened.setdefault(asyncio.get_running_loop(), {})
+        if key not in opened:
+            opened[key] = await open_model(name, settings, context)
+        return opened[key]
+
+
+async def _ready(model: Model) -> Model:
+    return model

@@ -1,0 +1,98 @@
+"""What a deployment sets: selfhelp.toml, and SELFHELP_* environment variables over it."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from agent.context import Context
+from agent.errors import SettingsError
+
+SETTINGS_FILE = "selfhelp.toml"
+
+
+class Knowledge(BaseModel):
+    """Where the documents are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: Path | None = Field(None, description="Folder of Markdown and text files to answer from.")
+    embedder: str | None = Field(
+        None,
+        description="openai:MODEL, compatible:MODEL, minilm or none; when empty, OpenAI with its key, else minilm.",
+    )
+
+
+class Settings(Context, BaseSettings):
+    """Settings of a deployment: where things are, and defaults for the fields of `Context`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SELFHELP_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
+
+    tools: list[str] = Field(
+        default_factory=list,
+        description="The user's own tools as module:attribute: a tool, a list of tools, or a function that gives them.",
+    )
+    knowledge: Knowledge = Field(default_factory=Knowledge, description="Documents to answer from.")
+    data_dir: Path = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
+    personas_dir: Path = Field(Path("personas"), description="Folder of the user's own personas.")
+    base_url: str | None = Field(None, description="Address of the OpenAI-compatible server of compatible: models.")
+    api_key: SecretStr | None = Field(None, description="Key of that server.")
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY", description="ChatGPT's key.")
+    openai_base_url: str | None = Field(
+        None,
+        validation_alias="OPENAI_BASE_URL",
+        description="Address to reach ChatGPT at, where it is not OpenAI's own.",
+    )
+    ollama_url: str = Field("http://127.0.0.1:11434/v1", description="Address of Ollama's OpenAI-compatible endpoint.")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
+
+    def layer(self) -> dict[str, Any]:
+        """Return the fields of `Context` that are set here."""
+        return {name: getattr(self, name) for name in self.model_fields_set & Context.model_fields.keys() - {"tools"}}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then the environment, then the settings file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+def settings_file() -> Path:
+    """Return the settings file: `SELFHELP_SETTINGS`, or selfhelp.toml in the working directory."""
+    return Path(os.environ.get("SELFHELP_SETTINGS", SETTINGS_FILE))
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings. It reads a file: call it in a thread from async code.
+
+    Args:
+        given: settings that go before file and environment.
+
+    Raises:
+        SettingsError: the file cannot be read, or a key or value in it is wrong.
+    """
+    try:
+        return Settings(**given)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{settings_file()} is not valid TOML: {error}") from None
+    except ValidationError as error:
+        raise SettingsError(f"{settings_file()} or SELFHELP_* settings: {_problems(error)}") from None
+    except OSError as error:
+        raise SettingsError(f"{settings_file()} cannot be read: {error.strerror}") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())

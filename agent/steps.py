@@ -1,0 +1,179 @@
+"""Running one tool call: arguments resolved, time bounded, reads retried, and every failure turned into an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from langchain_core.messages import ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import ToolException
+from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from agent.context import Context
+from agent.errors import SelfhelpError
+from agent.planning.plan import Call, resolve
+from agent.state import Outcome, Passage, StepStatus
+from agent.toolset import BoundTool, Toolset
+
+Emit = Callable[[dict[str, Any]], None]
+
+READ_ATTEMPTS = 3
+FIRST_DELAY = 0.25
+LONGEST_DELAY = 20.0
+_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
+
+log = logging.getLogger(__name__)
+
+
+class Steps:
+    """Runs calls of one run's tools and tells about it.
+
+    Args:
+        tools: the tools of the run.
+        context: limits of the run.
+        emit: takes the step events, as LangGraph's stream writer does.
+        round_number: which reply of the turn the calls come from, from 1.
+    """
+
+    def __init__(self, tools: Toolset, context: Context, emit: Emit, round_number: int) -> None:
+        self.tools = tools
+        self._context = context
+        self._emit = emit
+        self._round = round_number
+
+    async def run(self, call: Call, results: Mapping[int, Any]) -> Outcome:
+        """Run one call that has passed the plan check.
+
+        Args:
+            call: the call.
+            results: results of the calls it depends on, by number.
+        """
+        tool = self.tools.get(call.tool)
+        assert tool is not None, "the plan check lets no unknown tool through"
+        started = time.time()
+        resolved: Any = None
+        self.tell(call, "started")
+        try:
+            resolved = resolve(call.args, tool.parameters, results, self._context.max_fan_out)
+            values, errors = await self._execute(tool, call, resolved)
+        except SelfhelpError as error:
+            values, errors = [], [str(error)]
+        fanned = isinstance(resolved, list)
+        passages = not fanned and is_passages(values[0]) if values else False
+        outcome = Outcome(
+            call_id=call.id,
+            status="failed" if errors else "finished",
+            value=_plain(values if fanned else values[0]) if values or fanned else None,
+            passages=passages,
+            resolved=resolved,
+            error="; ".join(errors) or None,
+            started=started,
+            ended=time.time(),
+        )
+        self.tell(call, outcome["status"], outcome)
+        return outcome
+
+    def tell(self, call: Call, status: StepStatus | str, outcome: Outcome | None = None) -> None:
+        """Emit a step event."""
+        event: dict[str, Any] = {"type": "step", "id": call.id, "number": call.number, "round": self._round}
+        event |= {"tool": call.tool, "status": status, "args": call.args}
+        if outcome:
+            event["ms"] = round(1000 * (outcome["ended"] - outcome["started"]))
+            event["error"] = outcome["error"]
+        self._emit(event)
+
+    async def _execute(self, tool: BoundTool, call: Call, resolved: Any) -> tuple[list[Any], list[str]]:
+        """Return the values and the errors of a call, or of all executions of one that fans out."""
+        if not isinstance(resolved, list):
+            value, error = await self._attempt(tool, call, resolved)
+            return ([], [error]) if error else ([value], [])
+        pairs = await asyncio.gather(*(self._attempt(tool, call, args) for args in resolved))
+        errors = [f"element {index}: {error}" for index, (_, error) in enumerate(pairs) if error]
+        return [None if error else value for value, error in pairs], errors
+
+    async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any]) -> tuple[Any, str | None]:
+        try:
+            async with asyncio.timeout(self._context.tool_timeout):
+                return await self._call(tool, call, args), None
+        except TimeoutError:
+            return None, f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
+        except ValidationError as invalid:
+            return None, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors())
+        except (ToolException, SelfhelpError) as error:
+            return None, str(error)
+        except Exception as error:  # whatever a tool raises is that tool's failure, and only that
+            log.warning("tool %s raised", tool.name, exc_info=True)
+            return None, f"{type(error).__name__}: {error}"
+
+    async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
+        if problems := list(tool.problems(args)):
+            raise ToolException("; ".join(problems))
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(READ_ATTEMPTS if tool.effect == "read" else 1),
+            retry=retry_if_exception(is_transient),
+            wait=_delay,
+            reraise=True,
+        )
+        return await attempts(_invoke, tool, call, args)
+
+
+def is_passages(value: Any) -> bool:
+    """Whether a result is a list of passages, which are numbered and can be cited."""
+    return isinstance(value, list) and bool(value) and all(isinstance(item, Passage) for item in value)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether trying again soon may help: a lost connection, or an HTTP status that says so."""
+    import httpx
+    import httpx2
+
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return status in _TRANSIENT_STATUS and (retry_after(error) or 0) <= LONGEST_DELAY
+    return isinstance(error, ConnectionError | httpx.TransportError | httpx2.TransportError)
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Return the seconds that a response asked to wait, if it did (RFC 9110, section 10.2.3)."""
+    header = getattr(getattr(error, "response", None), "headers", {}).get("retry-after")
+    if header is None:
+        return None
+    if header.isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _delay(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = retry_after(error) if error else None
+    return asked if asked is not None else FIRST_DELAY * 2 ** (state.attempt_number - 1)
+
+
+async def _invoke(tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
+    """Call the tool and return its result as Python made it, or its artifact where it has one."""
+    # Without the tag, a model that a tool calls would stream its tokens as if they were the answer's.
+    quiet = RunnableConfig(tags=["nostream"])
+    if tool.tool.response_format == "content" and not tool.tool.handle_tool_error:
+        return await tool.tool.ainvoke(args, quiet)
+    request = ToolCall(name=tool.name, args=args, id=call.id, type="tool_call")
+    message = await tool.tool.ainvoke(request, quiet)
+    if not isinstance(message, ToolMessage):
+        return message
+    if message.status == "error":
+        raise ToolException(str(message.text))
+    return message.content if message.artifact is None else message.artifact
+
+
+def _plain(value: Any) -> Any:
+    """Return a result as JSON types, in which references find their way and which every store can keep."""
+    return to_jsonable_python(value, fallback=str, bytes_mode="base64", inf_nan_mode="strings")

@@ -1,0 +1,1 @@
+"""The graphs: small files that only wire."""

@@ -1,0 +1,179 @@
+"""How a turn looks in a terminal: the plan as a live tree, the answer as it streams, its sources, and the figures."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.spinner import Spinner
+from rich.text import Text
+from rich.tree import Tree
+
+from agent.models.providers import Progress as Report
+from agent.state import Source, Usage
+from service.conversation import Answer, Event, StepEvent, Token
+
+_MARKS = {"finished": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
+LONGEST_ARGUMENTS = 70
+LONGEST_QUOTE = 160
+
+
+class TurnView:
+    """Shows one turn as its events come.
+
+    Args:
+        console: where to show it.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._steps: dict[str, StepEvent] = {}
+        self._live: Live | None = None
+        self._speaking = False
+        self._started = time.monotonic()
+
+    async def show(self, events: AsyncIterator[Event]) -> Answer:
+        """Show the events of a turn and return its answer."""
+        answer = None
+        try:
+            self._open_live()
+            async for event in events:
+                if isinstance(event, Token):
+                    self._speak(event.text)
+                elif isinstance(event, StepEvent):
+                    self._step(event)
+                else:
+                    answer = event
+        finally:
+            self._close_live()
+        assert answer is not None, "a turn ends with its answer"
+        self._finish(answer)
+        return answer
+
+    def _speak(self, text: str) -> None:
+        self._close_live()
+        if not self._speaking:
+            self._speaking = True
+            text = text.lstrip()
+        self._console.print(Text(text), end="", soft_wrap=True)
+
+    def _step(self, event: StepEvent) -> None:
+        self._steps[event.id] = event
+        if self._live is None and self._console.is_terminal:
+            if self._speaking:
+                self._console.print()
+                self._speaking = False
+            self._open_live()
+        if self._live:
+            self._live.update(self._picture())
+        elif not self._console.is_terminal and event.status != "started":
+            self._console.print(_line(event), soft_wrap=True)
+
+    def _open_live(self) -> None:
+        if self._console.is_terminal:
+            self._live = Live(self._picture(), console=self._console, refresh_per_second=12)
+            self._live.start()
+
+    def _close_live(self) -> None:
+        if self._live:
+            self._live.update(plan_tree(self._steps.values()) if self._steps else Text(""))
+            self._live.transient = not self._steps
+            self._live.stop()
+            self._live = None
+
+    def _picture(self) -> RenderableType:
+        thinking = Spinner("dots", Text("thinking", style="dim"))
+        return Group(plan_tree(self._steps.values()), thinking) if self._steps else thinking
+
+    def _finish(self, answer: Answer) -> None:
+        if self._speaking:
+            self._console.print()
+        if answer.sources:
+            self._console.print()
+            for source in answer.sources:
+                self._console.print(source_line(source))
+        self._console.print(Text(figures(answer.usage, time.monotonic() - self._started), style="dim"))
+
+
+def plan_tree(steps: Any) -> Tree:
+    """Draw the steps of a turn as a tree, one branch a step."""
+    tree = Tree(Text("plan", style="bold"))
+    for event in sorted(steps, key=lambda step: (step.round, step.number)):
+        tree.add(Spinner("dots", _line(event)) if event.status == "started" else _line(event))
+    return tree
+
+
+def source_line(source: Source) -> Text:
+    """Write a source in one line: number, title, place, the beginning of the quote, and where to open it."""
+    place = source["heading"] or (f"page {source['page']}" if source["page"] else "")
+    quote = " ".join(source["text"].split())
+    line = Text(f"[{source['number']}] ", style="cyan")
+    line.append(" › ".join(filter(None, (source["title"], place))), style="bold")
+    line.append(f"  {source['document']}\n", style="dim")
+    line.append(f"    “{quote[:LONGEST_QUOTE]}{'…' if len(quote) > LONGEST_QUOTE else ''}”", style="dim italic")
+    return line
+
+
+def figures(usage: Usage, seconds: float | None = None) -> str:
+    """Write tokens, cost and, where known, time in one line."""
+    cost = "cost unknown" if usage["cost"] is None else f"${usage['cost']:.5f}" if usage["cost"] else "no cost"
+    calls = len(usage["calls"])
+    took = "" if seconds is None else f" · {seconds:.1f} s"
+    removed = f" · {usage['citations_removed']} false citations removed" if usage["citations_removed"] else ""
+    return (
+        f"{calls} model call{'' if calls == 1 else 's'} · {usage['input']:,} tokens in ({usage['cached']:,} cached), "
+        f"{usage['output']:,} out · {cost}{took}{removed}"
+    )
+
+
+def as_json(answer: Answer, thread: str) -> str:
+    """Write an answer as one line of JSON."""
+    return json.dumps({**asdict(answer), "thread": thread}, ensure_ascii=False, default=str)
+
+
+@contextmanager
+def progress(console: Console, label: str, *, in_bytes: bool = False) -> Iterator[Report]:
+    """Show a progress bar once there is something to report, and give the function that reports (done, total)."""
+    counted = DownloadColumn() if in_bytes else MofNCompleteColumn()
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), counted, TimeRemainingColumn(), console=console, transient=True
+    )
+    task = bar.add_task(label, total=None)
+    shown = False
+
+    def report(done: int, total: int) -> None:
+        nonlocal shown
+        if not shown:
+            shown = True
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        bar.stop()
+
+
+def _line(event: StepEvent) -> Text:
+    mark, style = _MARKS.get(event.status, ("", "default"))
+    line = Text(f"{mark} " if mark else "", style=style)
+    line.append(f"{event.number} ", style="dim")
+    line.append(event.tool, style="bold")
+    line.append(f"({_arguments(event.args)})")
+    if event.ms is not None:
+        line.append(f"  {event.ms} ms", style="dim")
+    if event.error:
+        line.append(f"  {event.error}", style=style)
+    return line
+
+
+def _arguments(args: dict[str, Any]) -> str:
+    text = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in args.items())
+    return text if len(text) <= LONGEST_ARGUMENTS else text[:LONGEST_ARGUMENTS] + "…"
