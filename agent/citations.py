@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection
 
 # "[12]" or "[1, 2]" with the space before it: the longest text that is ever held back.
-LONGEST_CITATION = 24
+LONGEST_CITATION = 26
 
+_SPACE = r"[ \t]{0,4}"
 _NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
-_TOKEN = re.compile(
-    rf"(?P<fence>```)|(?P<tick>`)|(?P<newline>\n)|(?P<space>[ \t]*)\[[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]"
-)
-_BEGINNING = re.compile(r"(?:[ \t]*(?:\[[0-9 \t,]*)?|`{1,2})\Z")
+_CITATION = rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,20}}\])[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]"
+_TOKEN = re.compile(rf"(?P<fence>```)|(?P<tick>`)|(?P<newline>\n)|{_CITATION}")
+_BEGINNING = re.compile(rf"(?:(?<!`)(?:```)*(?P<ticks>`{{1,2}})|{_SPACE}(?:\[[0-9 \t,]{{0,20}})?)\Z")
 
 
 class CitationCheck:
@@ -35,8 +35,9 @@ class CitationCheck:
     def feed(self, text: str) -> str:
         """Take the next piece and return what can be shown: all but what may be the beginning of a citation."""
         text = self._held + text
-        begins = _BEGINNING.search(text, max(0, len(text) - LONGEST_CITATION))
-        shown = begins.start() if begins else len(text)
+        begins = _BEGINNING.search(text)
+        assert begins is not None, "the expression matches the empty end"
+        shown = begins.start("ticks") if begins["ticks"] else begins.start()
         self._held = text[shown:]
         return _TOKEN.sub(self._judge, text[:shown])
 

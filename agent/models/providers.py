@@ -30,6 +30,7 @@ Provider = Literal["openai", "ollama", "compatible", "local", "given"]
 Protocol = Literal["native", "json"]
 Progress = Callable[[int, int], None]
 
+MISSING = object()
 REQUEST_TIMEOUT = 120.0
 RETRIES = 2
 ANSWER_TOKENS = 1024
@@ -64,13 +65,20 @@ class Model:
 
     def _options(self, tools: Toolset, *, answer_only: bool) -> dict[str, Any]:
         if self.protocol == "json":
-            return {} if answer_only else {"response_format": json_protocol.response_format(tools)}
+            return {} if answer_only else self._constrained(json_protocol.response_format(tools))
         functions = [{"type": "function", "function": tool.shown} for tool in tools]
         if not functions:
             return {}
         bound = self.chat.bind_tools(functions, **({"tool_choice": "none"} if answer_only else {}))
         # The binding itself cannot be called: it would add the callbacks of the node that calls.
         return dict(bound.kwargs) if isinstance(bound, RunnableBinding) else {}
+
+    def _constrained(self, response_format: dict[str, Any]) -> dict[str, Any]:
+        extra_body = getattr(self.chat, "extra_body", MISSING)
+        if extra_body is MISSING:
+            return {"response_format": response_format}
+        # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
+        return {"extra_body": {**(extra_body or {}), "response_format": response_format}}
 
 
 def given(chat: BaseChatModel, protocol: Literal["auto", "native", "json"]) -> Model:

@@ -53,6 +53,20 @@ def map_scalars(value: Any, schema: Schema | None, change: Callable[[str], str])
     return value
 
 
+def fitted(value: Any, schema: Schema | None) -> Any:
+    """Return resolved arguments with numbers written as text where only text is wanted.
+
+    Args:
+        value: the arguments, or a part of them.
+        schema: JSON schema of that part.
+    """
+    if isinstance(value, Mapping):
+        return {name: fitted(item, _property(schema, name)) for name, item in value.items()}
+    if schema and schema.get("type") == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
 def _property(schema: Schema | None, name: str) -> Schema | None:
     return next(
         (options["properties"][name] for options in _options(schema) if name in options.get("properties", {})), None

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from agent.errors import SelfhelpError
-from agent.planning.parameters import Schema, map_scalars
+from agent.planning.parameters import Schema, fitted, map_scalars
 from agent.planning.references import Reference, UnresolvedReference, find, parse, substitute
 from agent.toolset import Toolset
 
@@ -107,7 +107,7 @@ def resolve(args: Mapping[str, Any], parameters: Schema, results: Mapping[int, A
     """
     spreading = _spreading(args, parameters)
     if not spreading:
-        return _substituted(args, results)
+        return _substituted(args, parameters, results)
     elements = list(_elements(args, parameters, results, limit))
     if len(elements) > limit:
         raise FanOutTooWide(f"{spreading[0].text} would run the call {len(elements)} times; the limit is {limit}")
@@ -119,7 +119,7 @@ def _elements(
 ) -> Iterator[dict[str, Any]]:
     spreading = _spreading(args, parameters)
     if not spreading:
-        yield _substituted(args, results)
+        yield _substituted(args, parameters, results)
         return
     length = _common_length(spreading, results)
     if length > limit:
@@ -158,6 +158,6 @@ def _with_index(text: str, index: int) -> str:
     return text
 
 
-def _substituted(args: Mapping[str, Any], results: Mapping[int, Any]) -> dict[str, Any]:
-    resolved: dict[str, Any] = substitute(args, lambda reference: reference.value(results))
+def _substituted(args: Mapping[str, Any], parameters: Schema, results: Mapping[int, Any]) -> dict[str, Any]:
+    resolved: dict[str, Any] = fitted(substitute(args, lambda reference: reference.value(results)), parameters)
     return resolved

@@ -83,8 +83,8 @@ class ModelServer:
         if reply.check:
             try:
                 reply.check(body)
-            except AssertionError as error:
-                self.errors.append(f"request {len(self.requests)}: {error}")
+            except Exception as error:  # noqa: BLE001
+                self.errors.append(f"request {len(self.requests)}: {error!r}")
         return reply
 
     def verify(self) -> None:
@@ -170,8 +170,8 @@ def _arguments(args: dict[str, Any] | str) -> str:
 
 
 def _chat_events(body: Body, reply: Reply) -> list[Body]:
-    deltas: list[Body] = [{"content": piece} for piece in tokens(reply.text)]
-    written = len(deltas)
+    deltas: list[Body] = [{"role": "assistant", "content": ""}, *({"content": piece} for piece in tokens(reply.text))]
+    written = len(deltas) - 1
     for index, (name, args) in enumerate(reply.calls):
         function = {"name": name, "arguments": ""}
         deltas.append(

@@ -1,0 +1,401 @@
+"""The knowledge base: folders of documents, kept as passages that are found by meaning and by words."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import hashlib
+import logging
+import os
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.errors import SelfhelpError
+from agent.knowledge.chunks import SPLITTERS, Chunk
+from agent.knowledge.embedders import Embedder
+from agent.knowledge.store import Document, Store, has_words
+from agent.knowledge.vectors import Vectors
+from agent.state import Passage
+
+logger = logging.getLogger(__name__)
+
+LARGEST_FILE = 20 * 2**20
+LONGEST_QUERY = 2000
+# How many passages meaning and words propose each, and how much of the score is meaning: measured on four public sets.
+CANDIDATES = 100
+DENSE_WEIGHT = 0.3
+
+_REBUILD_BATCH = 256
+_REMEDY = "run selfhelp index --rebuild"
+
+Progress = Callable[[int, int], None]
+
+
+class NoDocuments(SelfhelpError):
+    """A folder that is missing or holds nothing to index."""
+
+
+class EmbedderChanged(SelfhelpError):
+    """An index whose vectors are not those of the embedder it is opened with."""
+
+
+class IndexUnusable(SelfhelpError):
+    """An index that cannot be opened."""
+
+
+class _Unreadable(Exception):
+    """A document that cannot be indexed. The message says why."""
+
+
+@dataclass
+class IndexReport:
+    """What became of a folder's documents, by their names within it.
+
+    Args:
+        added: indexed for the first time.
+        changed: indexed again, as their text or place is another.
+        unchanged: left as they were.
+        removed: no longer in the folder, or skipped now.
+        skipped: name and reason of what was left out on purpose.
+        failed: name and reason of what could not be read. What was indexed of it before is kept.
+    """
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+class KnowledgeBase:
+    """Collections of documents in one directory. Threads and event loops may share it; open it once per directory."""
+
+    def __init__(self, store: Store, vectors: Vectors | None, embedder: Embedder | None) -> None:
+        self._store = store
+        self._vectors = vectors
+        self._embedder = embedder
+        self._name, self._dimension = (embedder.name, embedder.dimension) if embedder else ("none", None)
+        self._writing = threading.Lock()
+
+    @classmethod
+    async def open(
+        cls, directory: Path, embedder: Embedder | None, *, rebuild: bool = False, progress: Progress | None = None
+    ) -> KnowledgeBase:
+        """Open the knowledge base in a directory, or make an empty one.
+
+        Args:
+            directory: where it is kept.
+            embedder: makes the vectors. Without one, search goes by words only.
+            rebuild: make all vectors again with this embedder, from the text that is kept.
+            progress: told after each batch how many passages of how many are rebuilt.
+
+        Raises:
+            EmbedderChanged: its vectors are another embedder's.
+            IndexUnusable: the directory cannot be used, or what is in it is no index.
+        """
+        if embedder is None:
+            logger.warning("there is no embedder: documents are searched by their words only, not by meaning")
+        base = await asyncio.to_thread(cls._open, directory, embedder)
+        try:
+            if rebuild or await asyncio.to_thread(base._is_new):
+                await base._rebuild(progress)
+            await asyncio.to_thread(base._sweep)
+        except BaseException:
+            await base.close()
+            raise
+        return base
+
+    @classmethod
+    def _open(cls, directory: Path, embedder: Embedder | None) -> KnowledgeBase:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            store = Store(directory / "knowledge.sqlite")
+        except (OSError, sqlite3.Error) as error:
+            raise IndexUnusable(
+                f"the knowledge base in {directory} cannot be opened: {error}. "
+                "Mend the folder's permissions, or delete it and index the documents again"
+            ) from error
+        try:
+            return cls(store, Vectors(directory / "chroma") if embedder else None, embedder)
+        except BaseException:
+            store.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the index, after what is being written."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._writing:
+            if self._vectors:
+                self._vectors.close()
+            self._store.close()
+
+    async def index(
+        self, folder: Path, *, collection: str = "default", progress: Progress | None = None
+    ) -> IndexReport:
+        """Make a collection hold the Markdown and text files of a folder, and no others.
+
+        Args:
+            folder: the folder, with the folders in it.
+            collection: name of the collection.
+            progress: told after each document how many of how many are done.
+
+        Raises:
+            NoDocuments: the folder is missing or has no such file. The collection stays as it was.
+            EmbedderChanged: the embedder's vectors have another length than those of the index.
+        """
+        report = IndexReport()
+        files = await asyncio.to_thread(_documents, folder, report)
+        hashes = await asyncio.to_thread(self._store.hashes, collection)
+        for done, (name, path) in enumerate(files.items(), 1):
+            try:
+                loaded = await asyncio.to_thread(_load, collection, name, path, hashes.get(name))
+            except _Unreadable as unreadable:
+                report.failed.append((name, str(unreadable)))
+            else:
+                outcome = report.unchanged
+                if loaded:
+                    await self._put(*loaded)
+                    outcome = report.changed if name in hashes else report.added
+                outcome.append(name)
+            if progress:
+                progress(done, len(files))
+        unreadable = tuple(f"{name}/" for name, _ in report.failed)
+        report.removed += [name for name in hashes if name not in files and not f"{name}/".startswith(unreadable)]
+        await asyncio.to_thread(self._remove, collection, report.removed)
+        return report
+
+    async def search(self, query: str, *, k: int = 4, collection: str = "default") -> list[Passage]:
+        """Find the passages that fit a query best, by meaning and by words.
+
+        Args:
+            query: any text, of which the first 2,000 characters count.
+            k: the most to return.
+            collection: name of the collection.
+
+        Raises:
+            EmbedderChanged: the embedder's vectors have another length than those of the index.
+        """
+        # Half a surrogate pair, such as a broken JSON escape leaves behind, cannot be encoded.
+        query = query[:LONGEST_QUERY].encode(errors="ignore").decode()
+        if not has_words(query):
+            return []
+        vector = await self._embedder.aembed_query(query) if self._embedder else None
+        return await asyncio.to_thread(self._find, query, vector, k, collection)
+
+    def _find(self, query: str, vector: Sequence[float] | None, k: int, collection: str) -> list[Passage]:
+        dense: dict[str, float] = {}
+        if self._vectors and self._dimension and vector:
+            self._expect(vector)
+            dense = self._vectors.search(vector, collection, CANDIDATES)
+        found = self._store.find(query, dense, collection, CANDIDATES)
+        scores = _scores({key: dense[key] for key in dense if key in found.passages}, found.words)
+        best = sorted(found.passages, key=lambda key: -scores[key])[:k]
+        return [found.passages[key].model_copy(update={"score": scores[key]}) for key in best]
+
+    async def _put(self, document: Document, chunks: Mapping[str, Chunk]) -> None:
+        vectors: dict[str, Sequence[float]] = {}
+        while missing := await asyncio.to_thread(self._replace, document, chunks, vectors):
+            assert self._embedder  # without one no vector is missing
+            embedded = await self._embedder.aembed([chunks[key].embedded for key in missing])
+            vectors |= zip(missing, embedded, strict=True)
+
+    def _replace(
+        self, document: Document, chunks: Mapping[str, Chunk], vectors: Mapping[str, Sequence[float]]
+    ) -> list[str]:
+        """Put a document in the index; or, if chunks of it want vectors, do nothing but return their keys.
+
+        The new chunks count as garbage until one transaction swaps the versions: where the process dies before that, the
+        next one deletes their vectors.
+        """
+        with self._writing:
+            if self._vectors:
+                known = self._store.known(chunks)
+                new = [key for key in chunks if key not in known]
+                if missing := [key for key in new if key not in vectors]:
+                    return missing
+                for key in new:
+                    self._expect(vectors[key])
+                self._store.intend(new)
+                self._vectors.upsert([(key, document.collection, vectors[key]) for key in new])
+            self._store.replace(document, chunks)
+            self._sweep()
+        return []
+
+    def _remove(self, collection: str, names: Sequence[str]) -> None:
+        with self._writing:
+            self._store.remove(collection, names)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Delete the vectors of chunks that are no more."""
+        if garbage := self._store.garbage():
+            if self._vectors:
+                self._vectors.delete(garbage)
+            self._store.forget(garbage)
+
+    def _expect(self, vector: Sequence[float]) -> None:
+        """Hold a vector to the length of those in the index, which the first one sets."""
+        if self._dimension is None:
+            self._dimension = len(vector)
+            self._store.set_embedder(self._name, self._dimension)
+        if len(vector) != self._dimension:
+            raise EmbedderChanged(
+                f"the index has vectors of length {self._dimension}, and {self._name} makes some of {len(vector)}: {_REMEDY}"
+            )
+
+    def _is_new(self) -> bool:
+        """Whether nothing is indexed yet, at least not by another embedder.
+
+        Raises:
+            EmbedderChanged: something is.
+        """
+        name, dimension = self._store.embedder() or (None, None)
+        if name == self._name and (dimension == self._dimension or None in {dimension, self._dimension}):
+            self._dimension = self._dimension or dimension
+            return False
+        if self._store.count() == 0:
+            return True
+        if name is None:
+            raise EmbedderChanged(f"the last rebuild of the index broke off: {_REMEDY}")
+        made_by, this = (f"{name} (vectors of {dimension})", f"{self._name} (vectors of {self._dimension})")
+        raise EmbedderChanged(
+            f"the index was made with {made_by}, and this is {this}: {_REMEDY}, or set the former again"
+        )
+
+    async def _rebuild(self, progress: Progress | None) -> None:
+        """Make all vectors again. Until that is done the index is known to be incomplete."""
+        await asyncio.to_thread(self._store.unset_embedder)
+        if self._embedder and self._vectors:
+            await asyncio.to_thread(self._vectors.reset)
+            total = await asyncio.to_thread(self._store.count)
+            done = last = 0
+            while rows := await asyncio.to_thread(self._store.chunks, last, _REBUILD_BATCH):
+                embedded = await self._embedder.aembed([chunk.embedded for *_, chunk in rows])
+                self._dimension = len(embedded[0])
+                vectors = [(key, of, vector) for (_, key, of, _), vector in zip(rows, embedded, strict=True)]
+                await asyncio.to_thread(self._vectors.upsert, vectors)
+                done, last = done + len(rows), rows[-1][0]
+                if progress:
+                    progress(done, total)
+        await asyncio.to_thread(self._store.set_embedder, self._name, self._dimension)
+
+
+def _scores(dense: Mapping[str, float], words: Mapping[str, float]) -> dict[str, float]:
+    """Return scores from 0 to 1 by key.
+
+    Args:
+        dense: similarities by key.
+        words: BM25 by key, positive.
+    """
+    low, high = min(dense.values(), default=0.0), max(dense.values(), default=0.0)
+    spread = {key: (value - low) / (high - low) if high > low else 1.0 for key, value in dense.items()}
+    top = max(words.values(), default=1.0)
+    shares = {key: value / top for key, value in words.items()}
+    if not spread or not shares:
+        return spread or shares
+    return {
+        key: DENSE_WEIGHT * spread.get(key, 0.0) + (1 - DENSE_WEIGHT) * shares.get(key, 0.0)
+        for key in spread.keys() | shares.keys()
+    }
+
+
+def _documents(folder: Path, report: IndexReport) -> dict[str, Path]:
+    """Return a folder's documents by name, telling the report what is left out.
+
+    Raises:
+        NoDocuments: the folder is missing, or has none.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise NoDocuments(f"there is no folder {folder}: name the folder that the documents are in")
+    found: dict[str, Path] = {}
+
+    def wanted(path: Path) -> bool:
+        try:
+            reason = _reason_to_skip(path, root)
+        except OSError as error:
+            failed(error)
+            return False
+        if reason:
+            report.skipped.append((_name(path, root), reason))
+        return not reason
+
+    def failed(error: OSError) -> None:
+        report.failed.append((_name(Path(error.filename), root), error.strerror or str(error)))
+
+    for place, folders, files in os.walk(root, onerror=failed):
+        folders[:] = sorted(name for name in folders if wanted(Path(place, name)))
+        found |= {_name(path, root): path for name in sorted(files) if wanted(path := Path(place, name))}
+    if not found:
+        raise NoDocuments(f"{folder} holds no document: put files in it that end in {', '.join(SPLITTERS)}")
+    return found
+
+
+def _reason_to_skip(path: Path, root: Path) -> str | None:
+    if path.name.startswith("."):
+        return "hidden"
+    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+        return "a link that leads out of the folder"
+    if path.is_dir():
+        return "a link to a folder" if path.is_symlink() else None
+    if path.suffix.lower() not in SPLITTERS:
+        return "neither Markdown nor plain text"
+    if not path.is_file():
+        return "no regular file"
+    if path.stat().st_size > LARGEST_FILE:
+        return f"larger than {LARGEST_FILE // 2**20} MB"
+    return None if str(path) == str(path).encode(errors="ignore").decode() else "its name is not UTF-8"
+
+
+def _name(path: Path, root: Path) -> str:
+    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
+
+
+def _load(collection: str, name: str, path: Path, known: str | None) -> tuple[Document, dict[str, Chunk]] | None:
+    """Return a document and its chunks by key, None where its hash is the known one.
+
+    Raises:
+        _Unreadable: it cannot be read, or is no text.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _Unreadable(error.strerror or str(error)) from error
+    digest = hashlib.sha256(f"{path}\0".encode())
+    digest.update(content)
+    if digest.hexdigest() == known:
+        return None
+    chunks = SPLITTERS[path.suffix.lower()](_decoded(content), path.name)
+    title = chunks[0].title if chunks else path.stem
+    return Document(collection, name, str(path), digest.hexdigest(), title), _keyed(collection, name, chunks)
+
+
+def _decoded(content: bytes) -> str:
+    encodings = ["utf-8-sig"]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings.append("utf-16")
+    elif b"\0" not in content:
+        encodings.append("cp1252")
+    for encoding in encodings:
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    raise _Unreadable("no text in UTF-8, UTF-16 or Windows-1252: save it as UTF-8")
+
+
+def _keyed(collection: str, name: str, chunks: Sequence[Chunk]) -> dict[str, Chunk]:
+    """Return chunks by keys that stay the same while what is embedded of them does, so that its vector can stay too."""
+    seen: Counter[str] = Counter()
+    keyed = {}
+    for chunk in chunks:
+        seen[chunk.embedded] += 1
+        identity = "\0".join((collection, name, str(seen[chunk.embedded]), chunk.embedded))
+        keyed[hashlib.sha256(identity.encode()).hexdigest()[:32]] = chunk
+    return keyed

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.settings import Settings
+from tests.support.model_server import ModelServer, serve
+
+# Set before LangGraph is imported: types that a checkpoint may not hold are an error.
+os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
+os.environ["LANGSMITH_TRACING"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No key, no setting and no file of the developer's reaches a test, so no real model can be asked."""
+    for name in list(os.environ):
+        if name.startswith(("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")) and name != "SELFHELP_CACHE_DIR":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def model_server() -> Iterator[ModelServer]:
+    with serve(ModelServer()) as server:
+        yield server
+        server.verify()
+
+
+@pytest.fixture
+def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
+    return Settings(model="compatible:scripted", base_url=model_server.url, data_dir=tmp_path / "data")

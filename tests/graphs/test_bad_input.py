@@ -1,0 +1,282 @@
+"""What goes wrong in the world: each ends in a clear message or a degraded answer, and leaves a thread that works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+
+from agent.context import Context
+from agent.errors import SettingsError
+from agent.settings import Settings
+from graphs.assistant import build
+from tests.graphs.test_turns import THREAD, ask, passage_tool
+from tests.support.model_server import ModelServer, Reply
+from tests.support.shop import Shop
+from tools.effects import reads
+
+
+@pytest.fixture
+def graph(settings):
+    return build(settings=settings, tools=Shop().tools, checkpointer=InMemorySaver())
+
+
+async def next_turn_works(graph, model_server, thread=THREAD):
+    model_server.will("Still here.")
+    state = await graph.ainvoke(ask("are you there?"), thread)
+    assert state["messages"][-1].text == "Still here."
+    asked = [call["id"] for m in state["messages"] if isinstance(m, AIMessage) for call in (*m.tool_calls, *m.invalid_tool_calls)]
+    answered = [m.tool_call_id for m in state["messages"] if isinstance(m, ToolMessage)]
+    assert sorted(answered) == sorted(asked), "no call dangles"
+
+
+@pytest.mark.parametrize("text", ["", "   \n"])
+async def test_an_empty_message_is_answered_without_a_model(graph, model_server, text):
+    state = await graph.ainvoke(ask(text), THREAD)
+    assert state["messages"][-1].text == "Hello! What can I help you with?"
+    await next_turn_works(graph, model_server)
+
+
+async def test_no_message_at_all_is_answered_without_a_model(graph, model_server):
+    state = await graph.ainvoke({"messages": []}, THREAD)
+    assert state["messages"][-1].text
+    await next_turn_works(graph, model_server)
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [("no_such_tool", {})],
+        [("order", {"order_id": "${1.id}"})],
+        [("order", {"order_id": "${2.id}"}), ("order", {"order_id": "${1.id}"})],
+        [("order", {"order_id": "not a number"})],
+        [("order", '{"order_id": ')],
+        [("order", "[1, 2]")],
+    ],
+    ids=["unknown tool", "self reference", "cycle", "wrong type", "half a JSON", "no object"],
+)
+async def test_a_plan_that_stays_wrong_ends_in_an_answer(graph, model_server, calls):
+    model_server.will(Reply(calls=calls), Reply(calls=calls), "I could not look that up.")
+    state = await graph.ainvoke(ask("x"), THREAD)
+    assert state["messages"][-1].text == "I could not look that up."
+    await next_turn_works(graph, model_server)
+
+
+async def test_a_reference_that_leads_nowhere_fails_its_step_and_says_what_there_is(graph, model_server):
+    model_server.will(Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.sku}"})]), "Sorry.")
+    state = await graph.ainvoke(ask("x"), THREAD)
+    assert "no 'sku' in the result; it has id, customer, lines" in state["plan"][1]["error"]
+    await next_turn_works(graph, model_server)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(text=" " * 3000), Reply(text=""), Reply(text="Hal", cut=1), Reply(calls=[("order", {"order_id": 7})], cut=4)],
+    ids=["endless white space", "nothing", "drop before the first word", "drop inside a call"],
+)
+async def test_a_reply_that_is_useless_is_asked_for_once_more(graph, model_server, reply):
+    model_server.will(reply, "Better.")
+    state = await graph.ainvoke(ask("x"), THREAD)
+    assert state["messages"][-1].text == "Better."
+    await next_turn_works(graph, model_server)
+
+
+async def test_a_model_that_only_writes_nonsense_ends_in_a_degraded_answer(graph, model_server):
+    model_server.will(Reply(text=" " * 3000), Reply(text=""))
+    state = await graph.ainvoke(ask("x"), THREAD)
+    assert "No model could answer" in state["messages"][-1].text
+    await next_turn_works(graph, model_server)
+
+
+async def test_a_stream_that_drops_midway_keeps_what_was_said_and_says_so(graph, model_server):
+    model_server.will(Reply(text="Returns are free within thirty days of delivery.", cut=6))
+    state = await graph.ainvoke(ask("x"), THREAD)
+    text = state["messages"][-1].text
+    assert text.startswith("Returns are")
+    assert "(The answer breaks off here: the connection could not be made or was lost.)" in text
+    await next_turn_works(graph, model_server)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_refusal_by_the_server_is_explained_without_its_words(graph, model_server, status):
+    model_server.will(Reply(status=status))
+    state = await graph.ainvoke(ask("x"), THREAD)
+    text = state["messages"][-1].text
+    assert f"HTTP {status}" in text
+    assert "scripted failure" not in text
+    await next_turn_works(graph, model_server)
+
+
+async def test_without_a_model_the_best_passages_are_quoted_and_cited(settings, model_server):
+    graph = build(settings=settings, tools=[reads(passage_tool("search"))], checkpointer=InMemorySaver())
+    model_server.will(Reply(status=401))
+    state = await graph.ainvoke(ask("returns?"), THREAD)
+    text = state["messages"][-1].text
+    assert text.startswith("No model could answer (compatible:scripted: the key was refused")
+    assert "> Returns are free within 30 days.\n\nT0 [1]" in text
+    assert [source["number"] for source in state["sources"]] == [1, 2]
+    await next_turn_works(graph, model_server)
+
+
+async def test_a_model_lost_between_plan_and_answer_leaves_the_results(graph, model_server):
+    model_server.will(Reply(calls=[("price", {"sku": "A"})]), Reply(status=401))
+    state = await graph.ainvoke(ask("x"), THREAD)
+    assert "- price: 12.5" in state["messages"][-1].text
+    await next_turn_works(graph, model_server)
+
+
+async def test_the_next_model_of_the_chain_answers_for_this_run_only(model_server, tmp_path):
+    with_fallback = Context(model="compatible:first", fallbacks=["compatible:second"])
+    settings = Settings(base_url=model_server.url, data_dir=tmp_path)
+    graph = build(settings=settings, checkpointer=InMemorySaver())
+    model_server.will(Reply(status=401), "From the second.", "From the first.")
+    state = await graph.ainvoke(ask("x"), THREAD, context=with_fallback)
+    assert [call["model"] for call in state["usage"]["calls"]] == ["compatible:second"]
+    state = await graph.ainvoke(ask("y"), THREAD, context=with_fallback)
+    assert [body["model"] for body in model_server.requests] == ["first", "second", "first"]
+
+
+async def test_a_server_that_cannot_be_reached_is_said(tmp_path):
+    settings = Settings(model="compatible:x", base_url="http://127.0.0.1:9/v1", data_dir=tmp_path)
+    state = await build(settings=settings).ainvoke(ask("x"))
+    assert "the connection could not be made or was lost" in state["messages"][-1].text
+
+
+async def test_a_missing_key_is_said(tmp_path):
+    state = await build(settings=Settings(model="openai:gpt-6-luna", data_dir=tmp_path)).ainvoke(ask("x"))
+    assert "needs OPENAI_API_KEY" in state["messages"][-1].text
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        (Context(persona="nobody"), "no persona 'nobody': there are helpdesk, sql, tutor"),
+        (Context(tools=["nothing"]), "no tool named nothing: the tools are"),
+    ],
+)
+async def test_a_context_that_names_what_is_not_there_is_refused(graph, context, message):
+    with pytest.raises(SettingsError, match=message):
+        await graph.ainvoke(ask("x"), THREAD, context=context)
+
+
+@pytest.mark.parametrize("name", ["foo", "foo:bar", "compatible:x"])
+async def test_a_model_name_that_means_nothing_is_said(tmp_path, name):
+    state = await build(settings=Settings(model=name, data_dir=tmp_path)).ainvoke(ask("x"))
+    assert "SELFHELP_BASE_URL" in state["messages"][-1].text or "there is no model" in state["messages"][-1].text
+
+
+async def run_tool(settings, model_server, made, calls, context=None):
+    graph = build(settings=settings, tools=[made], checkpointer=InMemorySaver())
+    model_server.will(Reply(calls=calls), "Done.")
+    state = await graph.ainvoke(ask("x"), THREAD, context=context)
+    await next_turn_works(graph, model_server)
+    return state
+
+
+async def test_a_tool_that_raises_fails_its_step_only(settings, model_server):
+    @tool
+    def broken() -> str:
+        """Break."""
+        raise RuntimeError("wires crossed")
+
+    state = await run_tool(settings, model_server, broken, [("broken", {}), ("calculator", {"expression": "1+1"})])
+    assert [step["status"] for step in state["plan"]] == ["failed", "finished"]
+    assert state["plan"][0]["error"] == "RuntimeError: wires crossed"
+
+
+async def test_a_tool_that_hangs_is_given_up(settings, model_server):
+    shop = Shop()
+    slow = next(each for each in shop.tools if each.name == "slow")
+    state = await run_tool(settings, model_server, slow, [("slow", {})], Context(tool_timeout=0.05))
+    assert state["plan"][0]["error"] == "slow gave no result within 0.05 seconds"
+
+
+async def test_a_result_of_5_mb_is_kept_whole_and_shown_cut(settings, model_server):
+    @reads
+    @tool
+    def flood() -> dict[str, Any]:
+        """Flood."""
+        return {"data": "x" * 5_000_000, "end": 7}
+
+    state = await run_tool(settings, model_server, flood, [("flood", {}), ("calculator", {"expression": "${1.end}"})])
+    message = next(m for m in state["messages"] if isinstance(m, ToolMessage))
+    assert len(message.content) < 8_200
+    assert "the first 8,000 of 5," in message.content
+    assert len(message.artifact["value"]["data"]) == 5_000_000
+    assert len(str(model_server.requests[1])) < 20_000
+    assert state["plan"][1]["status"] == "finished"
+
+
+async def test_a_result_that_is_no_json_still_becomes_one(settings, model_server):
+    @reads
+    @tool
+    def odd() -> dict[str, Any]:
+        """Odd."""
+        return {"set": {1}, "bytes": b"\xff\x00", "nan": float("nan"), "object": object}
+
+    state = await run_tool(settings, model_server, odd, [("odd", {})])
+    assert state["plan"][0]["status"] == "finished"
+
+
+@pytest.mark.parametrize(("status", "effect", "runs"), [(503, "read", 2), (503, "write", 1), (404, "read", 1)])
+async def test_transient_errors_are_retried_for_reads_only(settings, model_server, status, effect, runs):
+    seen = []
+
+    @tool
+    async def flaky() -> str:
+        """Fail once."""
+        seen.append(1)
+        if len(seen) == 1:
+            request = httpx.Request("GET", "http://127.0.0.1")
+            raise httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, headers={"retry-after": "0"}, request=request))
+        return "ok"
+
+    flaky.metadata = {"effect": effect}
+    await run_tool(settings, model_server, flaky, [("flaky", {})])
+    assert len(seen) == runs
+
+
+async def test_a_fan_out_with_failing_elements_says_which_and_keeps_the_others(settings, model_server):
+    shop = Shop()
+    price = next(each for each in shop.tools if each.name == "price")
+    state = await run_tool(
+        settings, model_server, price, [("calculator", {"expression": "1"}), ("price", {"sku": "A"}), ("price", {"sku": "Z"})]
+    )
+    assert [step["status"] for step in state["plan"]] == ["finished", "finished", "failed"]
+
+
+async def test_two_tools_of_one_name_are_refused(settings):
+    @tool
+    def calculator(x: int) -> int:
+        """Another."""
+        return x
+
+    with pytest.raises(SettingsError, match="two tools are named 'calculator'"):
+        await build(settings=settings, tools=[calculator]).ainvoke(ask("x"))
+
+
+async def test_a_chat_model_that_cannot_bind_tools_can_be_handed_in(tmp_path):
+    model = GenericFakeChatModel(messages=iter([AIMessage('{"answer": "Hello from a fake."}')]))
+    state = await build(model=model, settings=Settings(data_dir=tmp_path)).ainvoke(ask("hi"))
+    assert state["messages"][-1].text == "Hello from a fake."
+
+
+async def test_a_key_never_reaches_state_or_answer(model_server, tmp_path):
+    settings = Settings(model="compatible:x", base_url=model_server.url, api_key="sk-very-secret", data_dir=tmp_path)
+    graph = build(settings=settings, checkpointer=InMemorySaver())
+    model_server.will(Reply(status=401), "ok")
+    await graph.ainvoke(ask("x"), THREAD)
+    await graph.ainvoke(ask("y"), THREAD)
+    history = [snapshot async for snapshot in graph.aget_state_history(THREAD)]
+    assert "very-secret" not in str(history) + repr(settings) + str(model_server.requests)
+
+
+async def test_a_message_of_content_blocks_is_understood(graph, model_server):
+    model_server.will("Hello!")
+    state = await graph.ainvoke({"messages": [HumanMessage([{"type": "text", "text": "hi"}])]}, THREAD)
+    assert state["messages"][-1].text == "Hello!"

@@ -1,0 +1,203 @@
+"""What is finished stays finished: through cancellation, through resuming, and through kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from langchain_core.messages import ToolMessage
+from langgraph.checkpoint.memory import InMemorySaver
+
+from agent.checkpoints import open_checkpointer
+from agent.errors import SettingsError
+from agent.settings import Settings
+from graphs.assistant import build
+from tests.graphs.test_turns import THREAD, ask
+from tests.support.model_server import Reply
+from tests.support.shop import Shop
+
+REPOSITORY = Path(__file__).parents[2]
+PLAN = Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[0].sku}"}), ("slow", {"text": "${2}"})])
+
+
+async def cut_off(graph, shop):
+    """Cancel a turn while its third step hangs and the first two are done."""
+    running = asyncio.create_task(graph.ainvoke(ask("go"), THREAD))
+    async with asyncio.timeout(20):
+        while await persisted_steps(graph) < 2:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def persisted_steps(graph):
+    checkpoint = await graph.checkpointer.aget_tuple(THREAD)
+    return sum(channel == "__return__" for _, channel, _ in checkpoint.pending_writes) if checkpoint else 0
+
+
+@pytest.fixture
+def shop():
+    return Shop()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def graph(request, settings, shop):
+    if request.param == "memory":
+        yield build(settings=settings, tools=shop.tools, checkpointer=InMemorySaver())
+        return
+    async with open_checkpointer(settings) as checkpointer:
+        yield build(settings=settings, tools=shop.tools, checkpointer=checkpointer)
+
+
+async def test_after_a_cancelled_run_the_next_turn_works_and_knows_what_was_finished(graph, shop, model_server):
+    def sees_results(body):
+        results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
+        assert results[1] == "12.5"
+        assert "cut off" in results[2]
+        roles = [m["role"] for m in body["messages"]]
+        assert roles == ["system", "user", "assistant", "tool", "tool", "tool", "user"]
+
+    model_server.will(PLAN, Reply(text="It costs 12.50.", check=sees_results))
+    await cut_off(graph, shop)
+    state = await graph.ainvoke(ask("so?"), THREAD)
+    assert state["messages"][-1].text == "It costs 12.50."
+    assert shop.runs == {"order": 1, "price": 1, "slow": 1}
+    assert len([m for m in state["messages"] if isinstance(m, ToolMessage)]) == 3
+
+
+async def test_resuming_a_cancelled_run_runs_only_what_was_not_finished(graph, shop, model_server):
+    model_server.will(PLAN, "All done.")
+    await cut_off(graph, shop)
+    shop.hold.set()
+    state = await graph.ainvoke(None, THREAD)
+    assert state["messages"][-1].text == "All done."
+    assert shop.runs == {"order": 1, "price": 1, "slow": 2}
+    assert [step["status"] for step in state["plan"]] == ["finished"] * 3
+
+
+async def test_a_client_that_stops_reading_leaves_a_thread_that_works(graph, shop, model_server):
+    model_server.will(PLAN, "Here I am.")
+    stream = graph.astream(ask("go"), THREAD, stream_mode="custom")
+    async for event in stream:
+        if event["tool"] == "slow":
+            break
+    await stream.aclose()
+    state = await graph.ainvoke(ask("hello?"), THREAD)
+    assert state["messages"][-1].text == "Here I am."
+    assert shop.runs["order"] == 1
+
+
+PROGRAM = """
+import asyncio, sys
+from langchain_core.tools import tool
+from agent.checkpoints import open_checkpointer
+from agent.settings import Settings
+from graphs.assistant import build
+from tools.effects import reads
+
+def note(name):
+    with open("runs.log", "a") as log:
+        log.write(name + "\\n")
+
+def counted(name, hangs=False):
+    @tool(name)
+    async def run(text: str) -> str:
+        "Run."
+        note(name)
+        if hangs and sys.argv[2] == "first":
+            note("hanging")
+            await asyncio.Event().wait()
+        return text + name
+    return run
+
+first, second, third, fourth = counted("first"), reads(counted("second")), counted("third", hangs=True), counted("fourth")
+
+async def main():
+    settings = Settings(model="compatible:x", base_url=sys.argv[1])
+    async with open_checkpointer(settings) as checkpointer:
+        graph = build(settings=settings, tools=[first, second, third, fourth], checkpointer=checkpointer)
+        asked = {"messages": [("user", "go")]} if sys.argv[2] == "first" else None
+        state = await graph.ainvoke(asked, {"configurable": {"thread_id": "t"}})
+        print(state["messages"][-1].text)
+        print([step["status"] for step in state["plan"]])
+
+asyncio.run(main())
+"""
+
+
+def test_after_kill_9_in_the_middle_of_a_plan_no_finished_step_runs_twice(model_server, tmp_path):
+    calls = [("first", {"text": "a"}), ("second", {"text": "${1}"}), ("third", {"text": "${2}"}), ("fourth", {"text": "${1}"})]
+    model_server.will(Reply(calls=calls), "Arrived.")
+    command = [sys.executable, "-c", PROGRAM, model_server.url]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    process = subprocess.Popen([*command, "first"], cwd=tmp_path, env=environment)
+    log = tmp_path / "runs.log"
+    wait_for(lambda: log.exists() and {"hanging", "fourth"} <= set(log.read_text().split()), process)
+    wait_for_persisted(tmp_path / ".selfhelp" / "threads.sqlite", 3, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    resumed = subprocess.run([*command, "resume"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert resumed.stdout.splitlines() == ["Arrived.", "['finished', 'finished', 'finished', 'finished']"]
+    assert Counter(log.read_text().split()) == {"first": 1, "second": 1, "third": 2, "fourth": 1, "hanging": 1}
+
+
+def wait_for(condition, process, seconds=60.0):
+    import time
+
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "the process ended early"
+        assert time.monotonic() < deadline, "the process did not get there"
+        time.sleep(0.02)
+
+
+def wait_for_persisted(database, steps, process):
+    """Wait until the results of so many steps are in the database: what the promise is about."""
+    import sqlite3
+
+    def persisted():
+        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+            found = connection.execute("select count(*) from writes where channel = '__return__'").fetchone()[0]
+        connection.close()
+        return found >= steps
+
+    wait_for(persisted, process)
+
+
+async def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="threads cannot be kept in"):
+        async with open_checkpointer(Settings(data_dir=tmp_path / "file" / "data")):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_said(tmp_path):
+    (tmp_path / "threads.sqlite").write_text("not a database at all" * 100)
+    with pytest.raises(SettingsError, match="threads cannot be kept in"):
+        async with open_checkpointer(Settings(data_dir=tmp_path)):
+            pass
+
+
+async def test_threads_survive_a_restart(settings, model_server):
+    model_server.will("Hello!", "You said hi.")
+    for text in ("hi", "what did I say?"):
+        async with open_checkpointer(settings) as checkpointer:
+            state = await build(settings=settings, checkpointer=checkpointer).ainvoke(ask(text), THREAD)
+    assert [m.text for m in state["messages"]] == ["hi", "Hello!", "what did I say?", "You said hi."]
+
+
+async def test_a_thread_can_be_forked_from_an_earlier_checkpoint(settings, model_server):
+    model_server.will("One.", "Two.", "Other.")
+    graph = build(settings=settings, checkpointer=InMemorySaver())
+    await graph.ainvoke(ask("a"), THREAD)
+    first = (await graph.aget_state(THREAD)).config
+    await graph.ainvoke(ask("b"), THREAD)
+    state = await graph.ainvoke(ask("c"), first)
+    assert [m.text for m in state["messages"]] == ["a", "One.", "c", "Other."]

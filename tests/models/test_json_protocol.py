@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from agent.errors import BrokenReply
+from agent.models.json_protocol import ReplyReader, response_format, written
+from agent.toolset import BoundTool, Toolset
+from tools.calculator import calculator
+from tools.reply import reply
+
+TOOLS = Toolset([BoundTool(calculator), BoundTool(reply)])
+
+
+def read(pieces):
+    reader = ReplyReader()
+    chunks = [chunk for piece in pieces for chunk in reader.feed(piece)]
+    reader.finish()
+    text = "".join(chunk.text for chunk in chunks)
+    calls = [(part["name"], json.loads(part["args"])) for chunk in chunks for part in chunk.tool_call_chunks]
+    return text, calls
+
+
+def cut(text, cuts):
+    marks = sorted(min(mark, len(text)) for mark in cuts)
+    return [text[a:b] for a, b in zip([0, *marks], [*marks, len(text)], strict=True)]
+
+
+cuts = st.lists(st.integers(0, 400), max_size=20)
+
+
+@given(st.text(), cuts, st.booleans(), st.integers(0, 2))
+def test_an_answer_is_read_whatever_it_holds_and_however_it_is_cut(answer, marks, ascii_only, indent):
+    body = json.dumps({"answer": answer}, ensure_ascii=ascii_only, indent=indent or None)
+    assert read(cut(body, marks)) == (answer, [])
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.dictionaries(st.text(), st.text() | st.integers())), min_size=1), cuts)
+def test_steps_are_read_in_order_however_they_are_cut(steps, marks):
+    body = json.dumps({"steps": [{"tool": tool, "args": args} for tool, args in steps]})
+    assert read(cut(body, marks)) == ("", steps)
+
+
+def test_a_step_is_given_before_the_next_one_is_written():
+    reader = ReplyReader()
+    first = list(reader.feed('{"steps": [{"tool": "calculator", "args": {"expression": "1"}}'))
+    assert [part["name"] for chunk in first for part in chunk.tool_call_chunks] == ["calculator"]
+
+
+def test_plain_text_of_a_server_that_ignores_the_schema_is_the_answer():
+    assert read(["Hello", " there"]) == ("Hello there", [])
+
+
+def test_json_in_a_code_fence_is_read():
+    assert read(['```json\n{"answer": "Hi"}\n```']) == ("Hi", [])
+
+
+@pytest.mark.parametrize(
+    "pieces", [[""], ["   \n  "], ['{"answer": "half'], ['{"steps": [{"tool": "x"'], ['{"other": 1}'], ['{"steps": [{"args": {}}]}'], ['{"steps": [7]}']]
+)
+def test_half_or_foreign_json_is_a_broken_reply(pieces):
+    with pytest.raises(BrokenReply):
+        read(pieces)
+
+
+@given(st.text(max_size=80), cuts)
+def test_no_text_at_all_makes_the_reader_crash(text, marks):
+    try:
+        read(cut(text, marks))
+    except BrokenReply:
+        pass
+
+
+def test_the_schema_admits_plans_with_references_and_answers_and_nothing_else():
+    validator = jsonschema.Draft202012Validator(response_format(TOOLS)["json_schema"]["schema"])
+    assert validator.is_valid({"answer": "Hi"})
+    assert validator.is_valid({"steps": [{"tool": "calculator", "args": {"expression": "${1} + 1"}}]})
+    assert not validator.is_valid({"steps": []})
+    assert not validator.is_valid({"steps": [{"tool": "rm", "args": {}}]})
+    assert not validator.is_valid({"steps": [{"tool": "calculator", "args": {"expression": "1", "x": 1}}]})
+
+
+def test_history_is_written_for_models_that_know_no_tool_calls():
+    calls = [{"name": "calculator", "args": {"expression": "1"}, "id": "a"}, {"name": "reply", "args": {"text": "${1}"}, "id": "b"}]
+    history = [
+        SystemMessage("rules"),
+        HumanMessage("question"),
+        AIMessage("", tool_calls=calls),
+        ToolMessage("1", tool_call_id="a", name="calculator"),
+        ToolMessage("not used", tool_call_id="b", name="reply"),
+        SystemMessage("answer now"),
+    ]
+    out = written(history)
+    assert [message.type for message in out] == ["system", "human", "ai", "human"]
+    assert json.loads(out[2].text)["steps"][0] == {"tool": "calculator", "args": {"expression": "1"}}
+    assert out[3].text == "Result ${1} of calculator:\n1\n\nResult ${2} of reply:\nnot used\n\nanswer now"
+
+
+def test_what_was_written_of_a_thread_is_the_beginning_of_what_is_written_later():
+    history = [SystemMessage("rules"), HumanMessage("one"), AIMessage("two")]
+    longer = [*history, HumanMessage("three")]
+    assert [m.text for m in written(longer)][:3] == [m.text for m in written(history)]

@@ -1,0 +1,34 @@
+"""The search tool: passages of the company's documents."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from langchain_core.tools import BaseTool, tool
+
+from agent.context import Context, current
+from agent.knowledge.base import KnowledgeBase
+from agent.state import Passage
+from tools.effects import reads
+
+
+def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:
+    """Return the tool that searches a knowledge base, as the context of the run that calls it wants.
+
+    Args:
+        knowledge: gives the knowledge base, each time there is a search.
+    """
+
+    @reads
+    @tool(parse_docstring=True)
+    async def search(query: str) -> list[Passage]:
+        """Search the company's documents for passages.
+
+        Args:
+            query: the few words that the passage would contain
+        """
+        context = current.get(None) or Context()
+        base = await knowledge()
+        return await base.search(query, k=context.top_k, collection=context.collection)
+
+    return search
