@@ -6,8 +6,10 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
@@ -39,16 +41,12 @@ async def threads() -> AsyncIterator[BaseCheckpointSaver[Any]]:
 
 @asynccontextmanager
 async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-    import aiosqlite
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
     path = settings.data_dir / THREADS_FILE
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        connection = await aiosqlite.connect(path)
-        # With a write-ahead log, NORMAL loses nothing when the process dies, and saves a disk flush at every checkpoint.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MILLISECONDS}"):
-            await connection.execute(f"PRAGMA {pragma}")
+        connection = await _connected(path)
     except (OSError, sqlite3.Error) as error:
         message = f"threads cannot be kept in {path}: {error}. Set SELFHELP_DATA_DIR to a folder that can be written"
         raise SettingsError(message) from None
@@ -58,6 +56,18 @@ async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]
         yield saver
     finally:
         await connection.close()
+
+
+async def _connected(path: Path) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path)
+    try:
+        # With a write-ahead log, NORMAL loses nothing when the process dies, and saves a flush at every checkpoint.
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MILLISECONDS}"):
+            await connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
 
 
 @asynccontextmanager

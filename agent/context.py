@@ -49,8 +49,12 @@ class Context(BaseModel):
     )
     collection: str = Field("default", title="Collection", description="Name of the document collection to search.")
     top_k: int = Field(4, ge=1, le=50, title="Passages", description="How many passages one search returns.")
-    max_rounds: int = Field(
-        4, ge=1, le=20, title="Rounds", description="How often one turn may ask for tool calls before it must answer."
+    max_rounds: int | None = Field(
+        None,
+        ge=1,
+        le=20,
+        title="Rounds",
+        description="How often one turn may ask for tool calls before it must answer; when empty, 4, and 1 for local.",
     )
     max_fan_out: int = Field(
         32, ge=1, le=1000, title="Fan-out limit", description="The most executions of one call that uses [*]."

@@ -28,7 +28,7 @@ def fallback_plan(run: Run, messages: Sequence[AnyMessage], reason: str) -> AIMe
     """
     if run.tools.get("search") is None:
         return None
-    search = {"name": "search", "args": {"query": question_of(list(messages))}, "id": f"call_{uuid.uuid4().hex[:16]}"}
+    search = {"name": "search", "args": {"query": question_of(messages)}, "id": f"call_{uuid.uuid4().hex[:16]}"}
     return AIMessage("", tool_calls=[search], response_metadata={"degraded": reason})
 
 
@@ -39,7 +39,7 @@ def degraded_answer(messages: Sequence[AnyMessage], reason: str) -> tuple[AIMess
         messages: the conversation with the turn's results.
         reason: why no model replied.
     """
-    turn = turn_of(list(messages))
+    turn = turn_of(messages)
     sources = sorted(sources_of(turn).values(), key=lambda source: -source["score"])[:QUOTED]
     parts = [f"No model could answer ({reason})."]
     if sources:

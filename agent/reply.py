@@ -19,7 +19,7 @@ from agent.planning.dag import Dag
 from agent.planning.plan import Call
 from agent.planning.reader import CallReader
 from agent.run import Run
-from agent.state import ModelCall, Outcome, rounds_of, sources_of
+from agent.state import ModelCall, Outcome, question_of, rounds_of, sources_of
 from agent.steps import Emit, Steps
 from agent.usage import model_call
 
@@ -62,12 +62,11 @@ class Asker:
     node: str
     emit: Emit
 
-    async def ask(self, messages: Sequence[AnyMessage], last_word: str | None = None) -> Reply:
-        """Ask for a reply.
+    async def ask(self, messages: Sequence[AnyMessage]) -> Reply:
+        """Ask for a reply: a plan or an answer, or only an answer once the rounds of the turn are used up.
 
         Args:
             messages: the conversation.
-            last_word: what to tell the model behind the conversation when it must answer in text now.
 
         Raises:
             ModelUnavailable: no model gave a usable reply. The message says why, model by model.
@@ -81,7 +80,7 @@ class Asker:
                 continue
             for _ in range(ATTEMPTS):
                 try:
-                    return await self._stream(model, messages, last_word)
+                    return await self._stream(model, messages)
                 except BrokenReply as error:
                     failures.append(f"{model.name}: {error}")
                 except Exception as error:  # noqa: BLE001  a provider raises what it likes; the next model may work
@@ -89,11 +88,14 @@ class Asker:
                     break
         raise ModelUnavailable("; ".join(dict.fromkeys(failures)))
 
-    async def _stream(self, model: Model, messages: Sequence[AnyMessage], last_word: str | None) -> Reply:
+    async def _stream(self, model: Model, messages: Sequence[AnyMessage]) -> Reply:
         citations = CitationCheck(sources_of(messages).keys())
-        speaker = model.speaker(self.run.tools, citations, answer_only=last_word is not None)
-        prompt = [self.run.system(model), *messages, *([SystemMessage(last_word)] if last_word else [])]
-        steps = Steps(self.run.tools, self.run.context, self.emit, rounds_of(list(messages)) + 1)
+        rounds = rounds_of(messages)
+        answer_only = rounds >= (self.run.context.max_rounds or model.rounds)
+        speaker = model.speaker(self.run.tools, citations, answer_only=answer_only)
+        last_word = [SystemMessage(model.last_word(question_of(messages)))] if answer_only else []
+        prompt = [self.run.system(model), *messages, *last_word]
+        steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)
         ahead = Dag(steps.run, _start_now)
         reader = CallReader()
         chunks: list[AIMessageChunk] = []
@@ -102,7 +104,7 @@ class Asker:
                 chunks.append(chunk)
                 for call in reader.feed(chunk):
                     self._start(call, ahead)
-            message = _settled(chunks, answer_only=last_word is not None)
+            message = _settled(chunks, answer_only=answer_only)
         except BaseException as error:
             ahead.cancel()
             if chunks and isinstance(error, Exception) and not isinstance(error, BrokenReply):

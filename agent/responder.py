@@ -6,11 +6,10 @@ from langgraph.config import get_stream_writer
 
 from agent.degraded import degraded_answer, is_degraded
 from agent.errors import ModelUnavailable
-from agent.prompts import ANSWER_NOW
 from agent.reply import Asker
 from agent.round import negotiate
 from agent.run import Run
-from agent.state import State, rounds_of, turn_of
+from agent.state import State, turn_of
 
 
 async def respond(state: State, run: Run) -> State:
@@ -23,9 +22,8 @@ async def respond(state: State, run: Run) -> State:
     messages = state["messages"]
     reason = next((m.response_metadata["degraded"] for m in reversed(turn_of(messages)) if is_degraded(m)), None)
     if reason is None:
-        last_word = ANSWER_NOW if rounds_of(messages) >= run.context.max_rounds else None
         try:
-            return await negotiate(Asker(run, "responder", get_stream_writer()), state, last_word)
+            return await negotiate(Asker(run, "responder", get_stream_writer()), state)
         except ModelUnavailable as error:
             reason = str(error)
     answer, quoted = degraded_answer(messages, reason)

@@ -14,7 +14,7 @@ CHECKS = 2
 NOT_RUN = "not run, because another call of the plan is wrong"
 
 
-async def negotiate(asker: Asker, state: State, last_word: str | None = None) -> State:
+async def negotiate(asker: Asker, state: State) -> State:
     """Ask for a reply and return the state's update.
 
     A plan that fails its check goes back to the model once, with what is wrong as tool errors. Nothing of it has run
@@ -23,7 +23,6 @@ async def negotiate(asker: Asker, state: State, last_word: str | None = None) ->
     Args:
         asker: asks the run's models.
         state: the thread as it is.
-        last_word: what to tell the model when it must answer in text now.
 
     Raises:
         ModelUnavailable: no model replied.
@@ -31,7 +30,7 @@ async def negotiate(asker: Asker, state: State, last_word: str | None = None) ->
     update = State(messages=[], plan=list(state["plan"]), sources=state["sources"], usage=state["usage"])
     for _ in range(CHECKS):
         messages = [*state["messages"], *update["messages"]]
-        reply = await asker.ask(messages, last_word)
+        reply = await asker.ask(messages)
         problems = check(reply.message, asker.run.tools)
         update["usage"] = added(update["usage"], [reply.usage], reply.citations.removed)
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]

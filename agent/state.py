@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NotRequired
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
@@ -116,18 +116,18 @@ class State(TypedDict):
     usage: Annotated[NotRequired[Usage], Field(title="Usage", description="Tokens and cost of the turn.")]
 
 
-def turn_of(messages: list[AnyMessage]) -> list[AnyMessage]:
+def turn_of(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
     """Return the messages of the turn under way: those after the last message of a person."""
     start = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
     return messages[start + 1 :]
 
 
-def question_of(messages: list[AnyMessage]) -> str:
+def question_of(messages: Sequence[AnyMessage]) -> str:
     """Return the text of the last message of a person."""
     return next((str(message.text) for message in reversed(messages) if isinstance(message, HumanMessage)), "")
 
 
-def rounds_of(messages: list[AnyMessage]) -> int:
+def rounds_of(messages: Sequence[AnyMessage]) -> int:
     """Count the replies of the turn under way that asked for tool calls."""
     return sum(isinstance(message, AIMessage) and bool(calls_of(message)) for message in turn_of(messages))
 

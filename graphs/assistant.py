@@ -21,6 +21,7 @@ from langgraph.store.base import BaseStore
 
 from agent import nodes
 from agent.context import Context
+from agent.knowledge.base import KnowledgeBase
 from agent.run import Assistant
 from agent.settings import Settings
 from agent.state import Input, State
@@ -33,7 +34,7 @@ def build(
     *,
     model: BaseChatModel | None = None,
     tools: Sequence[BaseTool] | None = None,
-    knowledge: Any = None,
+    knowledge: KnowledgeBase | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     store: BaseStore | None = None,
     settings: Settings | None = None,

@@ -35,7 +35,7 @@ async def ask_once(
     """Ask one question and show the answer. Returns whether a model gave it."""
     async with Desk(settings) as desk:
         conversation = _conversation(desk, context, thread)
-        await prepare(settings, context, console, quiet=as_json)
+        await prepare(settings, context, quiet=as_json)
         answer = await answered(conversation, question, console, json=as_json)
     return answer.degraded is None
 
@@ -51,7 +51,7 @@ async def answered(conversation: Conversation, question: str, console: Console, 
     return answer
 
 
-async def prepare(settings: Settings, context: Context, console: Console, *, quiet: bool) -> None:
+async def prepare(settings: Settings, context: Context, *, quiet: bool) -> None:
     """Load local weights before the first turn, with a progress bar: it may take a while."""
     effective = context.over(settings.layer())
     name = effective.model or default_model(settings)
@@ -95,7 +95,7 @@ class Talk:
 
     async def greet(self) -> None:
         """Load what the first answer needs, and say hello, or where the thread stands."""
-        await prepare(self._settings, self._conversation.context, self._console, quiet=False)
+        await prepare(self._settings, self._conversation.context, quiet=False)
         messages = await self._conversation.messages()
         personas = await asyncio.to_thread(find_personas, self._settings.personas_dir)
         name = self._conversation.context.over(self._settings.layer()).persona

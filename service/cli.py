@@ -47,7 +47,8 @@ def demo(
     """Ask the example company's assistant four questions, with no key and no network."""
     from service.demo import run_demo
 
-    asyncio.run(run_demo(_settings(model=model), console, question, as_json=json))
+    answered = asyncio.run(run_demo(_settings(model=model), console, question or [], as_json=json))
+    raise typer.Exit(0 if answered else FAILED)
 
 
 @app.command()

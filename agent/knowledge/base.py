@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import hashlib
 import logging
 import os
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.errors import SelfhelpError
-from agent.knowledge.chunks import SPLITTERS, Chunk
-from agent.knowledge.embedders import Embedder
+from agent.knowledge.chunks import SPLITTERS, Chunk, Undecodable, decoded, keyed
 from agent.knowledge.store import Document, Store, has_words
 from agent.knowledge.vectors import Vectors
 from agent.state import Passage
+
+if TYPE_CHECKING:
+    from agent.knowledge.embedders import Embedder
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,6 @@ class EmbedderChanged(SelfhelpError):
 
 class IndexUnusable(SelfhelpError):
     """An index that cannot be opened."""
-
-
-class _Unreadable(Exception):
-    """A document that cannot be indexed. The message says why."""
 
 
 @dataclass
@@ -100,12 +96,10 @@ class KnowledgeBase:
             IndexUnusable: the directory cannot be used, or what is in it is no index.
         """
         if embedder is None:
-            logger.warning("there is no embedder: documents are searched by their words only, not by meaning")
+            logger.info("there is no embedder: documents are searched by their words only, not by meaning")
         base = await asyncio.to_thread(cls._open, directory, embedder)
         try:
-            if rebuild or await asyncio.to_thread(base._is_new):
-                await base._rebuild(progress)
-            await asyncio.to_thread(base._sweep)
+            await cls._settle(base, progress, rebuild=rebuild)
         except BaseException:
             await base.close()
             raise
@@ -113,6 +107,8 @@ class KnowledgeBase:
 
     @classmethod
     def _open(cls, directory: Path, embedder: Embedder | None) -> KnowledgeBase:
+        # The store opens its file again and again, and the working directory may change.
+        directory = directory.absolute()
         try:
             directory.mkdir(parents=True, exist_ok=True)
             store = Store(directory / "knowledge.sqlite")
@@ -126,6 +122,11 @@ class KnowledgeBase:
         except BaseException:
             store.close()
             raise
+
+    async def _settle(self, progress: Progress | None, *, rebuild: bool) -> None:
+        if rebuild or await asyncio.to_thread(self._is_new):
+            await self._rebuild(progress)
+        await asyncio.to_thread(self._sweep)
 
     async def close(self) -> None:
         """Close the index, after what is being written."""
@@ -157,8 +158,8 @@ class KnowledgeBase:
         for done, (name, path) in enumerate(files.items(), 1):
             try:
                 loaded = await asyncio.to_thread(_load, collection, name, path, hashes.get(name))
-            except _Unreadable as unreadable:
-                report.failed.append((name, str(unreadable)))
+            except (OSError, Undecodable) as error:
+                report.failed.append((name, _said(error)))
             else:
                 outcome = report.unchanged
                 if loaded:
@@ -187,8 +188,16 @@ class KnowledgeBase:
         query = query[:LONGEST_QUERY].encode(errors="ignore").decode()
         if not has_words(query):
             return []
-        vector = await self._embedder.aembed_query(query) if self._embedder else None
-        return await asyncio.to_thread(self._find, query, vector, k, collection)
+        return await asyncio.to_thread(self._find, query, await self._embedded(query), k, collection)
+
+    async def _embedded(self, query: str) -> list[float] | None:
+        if not self._embedder:
+            return None
+        try:
+            return await self._embedder.aembed_query(query)
+        except Exception as error:  # noqa: BLE001 - whatever a server or library raises, words can still be looked up
+            logger.warning("the query is searched by its words only, as %s failed: %s", self._name, error)
+            return None
 
     def _find(self, query: str, vector: Sequence[float] | None, k: int, collection: str) -> list[Passage]:
         dense: dict[str, float] = {}
@@ -212,8 +221,8 @@ class KnowledgeBase:
     ) -> list[str]:
         """Put a document in the index; or, if chunks of it want vectors, do nothing but return their keys.
 
-        The new chunks count as garbage until one transaction swaps the versions: where the process dies before that, the
-        next one deletes their vectors.
+        The new chunks count as garbage until one transaction swaps the versions: where the process dies before that,
+        the next one deletes their vectors.
         """
         with self._writing:
             if self._vectors:
@@ -248,7 +257,8 @@ class KnowledgeBase:
             self._store.set_embedder(self._name, self._dimension)
         if len(vector) != self._dimension:
             raise EmbedderChanged(
-                f"the index has vectors of length {self._dimension}, and {self._name} makes some of {len(vector)}: {_REMEDY}"
+                f"the index has vectors of {self._dimension} numbers, and {self._name} makes some of {len(vector)}: "
+                f"{_REMEDY}"
             )
 
     def _is_new(self) -> bool:
@@ -329,7 +339,7 @@ def _documents(folder: Path, report: IndexReport) -> dict[str, Path]:
         return not reason
 
     def failed(error: OSError) -> None:
-        report.failed.append((_name(Path(error.filename), root), error.strerror or str(error)))
+        report.failed.append((_name(Path(error.filename), root), _said(error)))
 
     for place, folders, files in os.walk(root, onerror=failed):
         folders[:] = sorted(name for name in folders if wanted(Path(place, name)))
@@ -342,14 +352,12 @@ def _documents(folder: Path, report: IndexReport) -> dict[str, Path]:
 def _reason_to_skip(path: Path, root: Path) -> str | None:
     if path.name.startswith("."):
         return "hidden"
-    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
-        return "a link that leads out of the folder"
+    if path.is_symlink() and (path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(root)):
+        return "a link to a folder, or out of this one"
     if path.is_dir():
-        return "a link to a folder" if path.is_symlink() else None
-    if path.suffix.lower() not in SPLITTERS:
+        return None
+    if path.suffix.lower() not in SPLITTERS or not path.is_file():
         return "neither Markdown nor plain text"
-    if not path.is_file():
-        return "no regular file"
     if path.stat().st_size > LARGEST_FILE:
         return f"larger than {LARGEST_FILE // 2**20} MB"
     return None if str(path) == str(path).encode(errors="ignore").decode() else "its name is not UTF-8"
@@ -359,43 +367,22 @@ def _name(path: Path, root: Path) -> str:
     return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
 
 
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
 def _load(collection: str, name: str, path: Path, known: str | None) -> tuple[Document, dict[str, Chunk]] | None:
     """Return a document and its chunks by key, None where its hash is the known one.
 
     Raises:
-        _Unreadable: it cannot be read, or is no text.
+        OSError: it cannot be read.
+        Undecodable: it is no text.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _Unreadable(error.strerror or str(error)) from error
+    content = path.read_bytes()
     digest = hashlib.sha256(f"{path}\0".encode())
     digest.update(content)
     if digest.hexdigest() == known:
         return None
-    chunks = SPLITTERS[path.suffix.lower()](_decoded(content), path.name)
+    chunks = SPLITTERS[path.suffix.lower()](decoded(content), path.name)
     title = chunks[0].title if chunks else path.stem
-    return Document(collection, name, str(path), digest.hexdigest(), title), _keyed(collection, name, chunks)
-
-
-def _decoded(content: bytes) -> str:
-    encodings = ["utf-8-sig"]
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings.append("utf-16")
-    elif b"\0" not in content:
-        encodings.append("cp1252")
-    for encoding in encodings:
-        with suppress(UnicodeDecodeError):
-            return content.decode(encoding)
-    raise _Unreadable("no text in UTF-8, UTF-16 or Windows-1252: save it as UTF-8")
-
-
-def _keyed(collection: str, name: str, chunks: Sequence[Chunk]) -> dict[str, Chunk]:
-    """Return chunks by keys that stay the same while what is embedded of them does, so that its vector can stay too."""
-    seen: Counter[str] = Counter()
-    keyed = {}
-    for chunk in chunks:
-        seen[chunk.embedded] += 1
-        identity = "\0".join((collection, name, str(seen[chunk.embedded]), chunk.embedded))
-        keyed[hashlib.sha256(identity.encode()).hexdigest()[:32]] = chunk
-    return keyed
+    return Document(collection, name, str(path), digest.hexdigest(), title), keyed(chunks, collection, name)

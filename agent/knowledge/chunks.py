@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise, zip_longest
 from pathlib import PurePath
 
 from markdown_it import MarkdownIt
+
+from agent.errors import SelfhelpError
 
 LIMIT = 800
 OVERLAP = 160
@@ -81,6 +87,27 @@ class _Outline:
     parts: list[int]
 
 
+class Undecodable(SelfhelpError):
+    """A file that is no text."""
+
+
+def decoded(content: bytes) -> str:
+    """Return the text of a file in UTF-8, in UTF-16 with its mark, or else in Windows-1252.
+
+    Raises:
+        Undecodable: it is none of these.
+    """
+    encodings = ["utf-8-sig"]
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings.append("utf-16")
+    elif b"\0" not in content:
+        encodings.append("cp1252")
+    for encoding in encodings:
+        with suppress(UnicodeDecodeError):
+            return content.decode(encoding)
+    raise Undecodable("no text in UTF-8, UTF-16 or Windows-1252: save it as UTF-8")
+
+
 def split_markdown(document: str, name: str) -> list[Chunk]:
     """Split a Markdown document.
 
@@ -136,6 +163,22 @@ SPLITTERS: dict[str, Callable[[str, str], list[Chunk]]] = {
     ".text": split_text,
     ".rst": split_text,
 }
+
+
+def keyed(chunks: Sequence[Chunk], *document: str) -> dict[str, Chunk]:
+    """Return chunks by key. A chunk's key stays while what is embedded of it does, and so its vector can stay.
+
+    Args:
+        chunks: the chunks of one document.
+        document: what tells this document from others.
+    """
+    seen: Counter[str] = Counter()
+    keys = {}
+    for chunk in chunks:
+        seen[chunk.embedded] += 1
+        identity = "\0".join((*document, str(seen[chunk.embedded]), chunk.embedded))
+        keys[hashlib.sha256(identity.encode()).hexdigest()[:32]] = chunk
+    return keys
 
 
 def _chunks(document: str, name: str, outline: _Outline) -> Iterator[Chunk]:

@@ -18,6 +18,7 @@ from agent.context import Context
 from agent.errors import SettingsError
 from agent.models import json_protocol
 from agent.models.speaker import Speaker
+from agent.prompts import ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
 from agent.toolset import Toolset
 
@@ -30,9 +31,9 @@ Provider = Literal["openai", "ollama", "compatible", "local", "given"]
 Protocol = Literal["native", "json"]
 Progress = Callable[[int, int], None]
 
-MISSING = object()
 REQUEST_TIMEOUT = 120.0
 RETRIES = 2
+ROUNDS, LOCAL_ROUNDS = 4, 1
 ANSWER_TOKENS = 1024
 
 
@@ -51,6 +52,15 @@ class Model:
     provider: Provider
     chat: BaseChatModel
     protocol: Protocol
+
+    @property
+    def rounds(self) -> int:
+        """How often a turn may ask for calls, where nothing else is set: a small model would never stop asking."""
+        return LOCAL_ROUNDS if self.provider == "local" else ROUNDS
+
+    def last_word(self, question: str) -> str:
+        """Return what the model is told when it must answer."""
+        return ANSWER_FROM_RESULTS.format(question=question) if self.protocol == "json" else ANSWER_NOW
 
     def speaker(self, tools: Toolset, citations: CitationCheck, *, answer_only: bool) -> Speaker:
         """Return the model with tools bound, for one call.
@@ -74,11 +84,10 @@ class Model:
         return dict(bound.kwargs) if isinstance(bound, RunnableBinding) else {}
 
     def _constrained(self, response_format: dict[str, Any]) -> dict[str, Any]:
-        extra_body = getattr(self.chat, "extra_body", MISSING)
-        if extra_body is MISSING:
+        if not hasattr(self.chat, "extra_body"):
             return {"response_format": response_format}
         # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
-        return {"extra_body": {**(extra_body or {}), "response_format": response_format}}
+        return {"extra_body": {**(self.chat.extra_body or {}), "response_format": response_format}}
 
 
 def given(chat: BaseChatModel, protocol: Literal["auto", "native", "json"]) -> Model:

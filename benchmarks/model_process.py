@@ -1,0 +1,104 @@
+"""The scripted model server in a process of its own, so that its work does not count in the measured one."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
+
+from tests.support.model_server import Body, ModelServer, Reply, serve
+
+
+class Script(ModelServer):
+    """A model server that is told its script, and asked for its requests, from another process."""
+
+    def take(self) -> tuple[list[Body], list[str]]:
+        """Return the requests since the last time, and what was wrong with them."""
+        requests, problems = self.requests, [*self.errors, *(f"never asked for: {reply}" for reply in self.script)]
+        self.requests, self.errors, self.script = [], [], []
+        return requests, problems
+
+    def forget(self) -> None:
+        """Drop the requests."""
+        self.requests = []
+
+
+@dataclass(frozen=True)
+class ModelProcess:
+    """A model server in another process.
+
+    Args:
+        url: base address.
+        commands: takes the name and the arguments of a method of `Script`, and gives what it returns.
+    """
+
+    url: str
+    commands: Connection
+
+    @property
+    def chat(self) -> BaseChatModel:
+        """A chat model that asks this server."""
+        return ChatOpenAI(
+            model="scripted",
+            base_url=self.url,
+            api_key=SecretStr("none"),
+            use_responses_api=False,
+            streaming=True,
+            stream_usage=True,
+        )
+
+    def will(self, *replies: Reply) -> None:
+        """Add replies to the script."""
+        self._ask("will", *replies)
+
+    def take(self) -> list[Body]:
+        """Return the requests since the last time.
+
+        Raises:
+            RuntimeError: they were not those of the script.
+        """
+        requests, problems = cast("tuple[list[Body], list[str]]", self._ask("take"))
+        if problems:
+            raise RuntimeError("\n".join(problems))
+        return requests
+
+    def forget(self) -> None:
+        """Drop the requests, which would fill the memory of a long run."""
+        self._ask("forget")
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        self.commands.send((method, arguments))
+        return self.commands.recv()
+
+
+@contextmanager
+def model_process(script: Script) -> Iterator[ModelProcess]:
+    """Serve a script on loopback, in a process that ends with the context."""
+    context = multiprocessing.get_context("spawn")
+    commands, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(script, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ModelProcess(commands.recv(), commands)
+    finally:
+        commands.close()
+        process.join()
+
+
+def _serve(script: Script, commands: Connection) -> None:
+    with serve(script):
+        commands.send(script.url)
+        try:
+            while True:
+                method, arguments = commands.recv()
+                commands.send(getattr(script, method)(*arguments))
+        except EOFError:  # the benchmark has ended
+            return

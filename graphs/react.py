@@ -1,0 +1,91 @@
+"""The baseline: LangChain's agent loop on the same tools and models, with a model call after every round of tools."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+from langchain.agents import AgentState, create_agent
+from langchain.agents.middleware import (
+    AgentMiddleware,
+    ModelRequest,
+    ModelResponse,
+    ToolCallRequest,
+    ToolErrorMiddleware,
+)
+from langchain.chat_models import init_chat_model
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import SystemMessage, ToolMessage
+from langchain_core.tools import BaseTool
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+from langgraph.types import Command
+
+from agent.context import Context, current
+from agent.run import Assistant, Run
+from agent.settings import Settings
+from tools.registry import loader
+
+
+class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
+    """Gives each model call and each tool call what the run's context asks for: model, persona and tools.
+
+    Args:
+        assistant: opens the run.
+    """
+
+    def __init__(self, assistant: Assistant) -> None:
+        super().__init__()
+        self._assistant = assistant
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Context], handler: Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        """Ask the first model of the run's chain, with the run's tools bound."""
+        run = await self._open(request.runtime.context)
+        model = await run.models[0]()
+        tools = [bound.tool for bound in run.tools if not bound.writes_reply]
+        prompt = SystemMessage(run.persona.prompt)
+        return await handler(request.override(model=model.chat, tools=[*tools], system_message=prompt))
+
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
+    ) -> ToolMessage | Command[Any]:
+        """Call the run's tool of that name. LangChain answers for one that there is not."""
+        bound = (await self._open(request.runtime.context)).tools.get(request.tool_call["name"])
+        return await handler(request.override(tool=bound.tool) if bound else request)
+
+    async def _open(self, context: Context | None) -> Run:
+        run = await self._assistant.run(context)
+        current.set(run.context)
+        return run
+
+
+def build(
+    *,
+    model: BaseChatModel | None = None,
+    tools: Sequence[BaseTool] | None = None,
+    knowledge: Any = None,
+    checkpointer: BaseCheckpointSaver[Any] | None = None,
+    store: BaseStore | None = None,
+    settings: Settings | None = None,
+) -> CompiledStateGraph[Any, Context, Any, Any]:
+    """Build the baseline with the arguments of `graphs.assistant.build`. It runs asynchronously only.
+
+    Of the context, it follows model, temperature, max_tokens, persona, tools, collection and top_k.
+    """
+    return create_agent(
+        cast(BaseChatModel, init_chat_model()),  # stands in for the run's own
+        middleware=[
+            ToolErrorMiddleware(lambda error, _: f"{type(error).__name__}: {error}"),
+            OpenedRun(Assistant(loader(tools or (), knowledge), model, settings)),
+        ],
+        context_schema=Context,
+        checkpointer=checkpointer,
+        store=store,
+        name="react",
+    )
+
+
+graph = build()

@@ -1,0 +1,141 @@
+"""The doctor: what is configured, what is reachable, and what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.checkpoints import open_checkpointer
+from agent.errors import SelfhelpError
+from agent.knowledge import library
+from agent.knowledge.embedders import open_embedder
+from agent.models.failures import explained
+from agent.models.providers import default_model, open_model
+from agent.personas import find_personas
+from agent.settings import Settings, load_settings, settings_file
+from tools.registry import loader
+
+REACH_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at, and what was found."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+async def examine() -> list[Check]:
+    """Look at everything a run needs."""
+    python = Check("python", ok=True, found=platform.python_version())
+    try:
+        settings = await asyncio.to_thread(load_settings)
+    except SelfhelpError as error:
+        return [python, Check("settings", ok=False, found=str(error))]
+    looks: dict[str, Callable[[Settings], Awaitable[str]]] = {
+        "settings": _settings,
+        "data folder": _data_folder,
+        "threads": _threads,
+        "personas": _personas,
+        "tools": _tools,
+        "documents": _documents,
+        "embedder": _embedder,
+        "model": _model,
+    }
+    return [python, *[await _check(name, look, settings) for name, look in looks.items()]]
+
+
+def report(checks: list[Check], console: Console, *, as_json: bool) -> None:
+    """Show the checks as a table, or as one line of JSON."""
+    if as_json:
+        console.file.write(json.dumps([asdict(check) for check in checks], ensure_ascii=False) + "\n")
+        return
+    table = Table(box=None, show_header=False)
+    for check in checks:
+        mark = Text("✓", style="green") if check.ok else Text("✗", style="red")
+        table.add_row(mark, check.name, Text(check.found))
+    console.print(table)
+
+
+async def _check(name: str, look: Callable[[Settings], Awaitable[str]], settings: Settings) -> Check:
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            return Check(name, ok=True, found=await look(settings))
+    except SelfhelpError as error:
+        return Check(name, ok=False, found=str(error))
+    except Exception as error:  # noqa: BLE001  whatever is wrong is what the doctor is asked for
+        return Check(name, ok=False, found=explained(error))
+
+
+async def _settings(settings: Settings) -> str:
+    path = settings_file()
+    exists = await asyncio.to_thread(path.exists)
+    names = sorted(settings.model_fields_set)
+    return f"{path if exists else f'no {path}'}; set: {', '.join(names) or 'nothing'}"
+
+
+async def _data_folder(settings: Settings) -> str:
+    def write() -> None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.data_dir) as file:
+            file.write(os.urandom(1024))
+
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise SelfhelpError(f"{settings.data_dir} cannot be written: {error.strerror}. Set SELFHELP_DATA_DIR") from None
+    return str(settings.data_dir)
+
+
+async def _threads(settings: Settings) -> str:
+    async with open_checkpointer(settings):
+        return "PostgreSQL" if settings.database_url else f"SQLite in {settings.data_dir}"
+
+
+async def _personas(settings: Settings) -> str:
+    return ", ".join(await asyncio.to_thread(find_personas, settings.personas_dir))
+
+
+async def _tools(settings: Settings) -> str:
+    return ", ".join(f"{tool.name} ({tool.effect})" for tool in await loader(())(settings))
+
+
+async def _documents(settings: Settings) -> str:
+    folder = settings.knowledge.folder
+    if folder is not None and not await asyncio.to_thread(folder.is_dir):
+        raise SelfhelpError(f"the folder {folder} is not there: mend folder under [knowledge] in selfhelp.toml")
+    if not await asyncio.to_thread(library.is_there, settings):
+        return "none yet: selfhelp index FOLDER, or folder under [knowledge] in selfhelp.toml"
+    return str(folder) if folder else f"indexed in {library.directory(settings)}"
+
+
+async def _embedder(settings: Settings) -> str:
+    embedder = await open_embedder(
+        settings.knowledge.embedder,
+        openai_key=settings.openai_api_key,
+        openai_url=settings.openai_base_url,
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+    )
+    if embedder is None:
+        return "none: documents are searched by their words only"
+    await embedder.aembed_query("reachable?")
+    return embedder.name
+
+
+async def _model(settings: Settings) -> str:
+    name = settings.model or default_model(settings)
+    model = await open_model(name, settings, settings)
+    await model.chat.ainvoke("Say ok.")
+    return f"{name} answers ({model.protocol} plans)"

@@ -1,0 +1,148 @@
+"""A real `langgraph dev` process on loopback, which keeps all it writes in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+REPOSITORY = Path(__file__).parents[2]
+OFFLINE = {
+    "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    "LANGGRAPH_NO_VERSION_CHECK": "true",
+    "LANGSMITH_TRACING": "false",
+}
+TOOLS = "tests.end_to_end.tools_of_tests:tools"
+
+_OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COMPLAINT = re.compile(r"BlockingError|Blocking call|Traceback|\[error +\]")
+
+
+@dataclass
+class DevServer:
+    """A `langgraph dev` process.
+
+    Args:
+        folder: its working directory: threads, log, and what the server itself keeps.
+        model_url: address of the scripted model server.
+        settings: more environment variables.
+    """
+
+    folder: Path
+    model_url: str
+    settings: dict[str, str] = field(default_factory=dict)
+    _port: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of the server's API."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def threads_file(self) -> Path:
+        """Database of the checkpoints."""
+        return self.folder / "data" / "threads.sqlite"
+
+    @property
+    def own_records(self) -> Path:
+        """Folder in which the server, every ten seconds, writes what it knows of threads and runs."""
+        return self.folder / ".langgraph_api"
+
+    @property
+    def log(self) -> str:
+        """All that the process has printed, with that of its predecessors in the folder."""
+        return _COLOUR.sub("", (self.folder / "server.log").read_text(errors="replace"))
+
+    def complaints(self) -> list[str]:
+        """Return the lines of the log that tell of blocking calls and errors."""
+        return [line for line in self.log.splitlines() if _COMPLAINT.search(line)]
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        self._port = _free_port()
+        command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
+        command += ["--port", str(self._port), "--n-jobs-per-worker", "10", "--config", REPOSITORY / "langgraph.json"]
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_until(self._answers)
+
+    def end(self, signal_number: signal.Signals = signal.SIGTERM) -> None:
+        """End the process and everything it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            os.killpg(process.pid, signal_number)
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+
+    def _answers(self) -> bool:
+        assert self._process, "the server was started"
+        assert self._process.poll() is None, f"langgraph dev ended:\n{self.log}"
+        try:
+            return httpx.get(f"{self.url}/ok", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
+        return {
+            **kept,
+            **OFFLINE,
+            "LANGGRAPH_STRICT_MSGPACK": "true",
+            "PYTHONPATH": str(REPOSITORY),
+            "SELFHELP_MODEL": "compatible:test",
+            "SELFHELP_BASE_URL": self.model_url,
+            "SELFHELP_DATA_DIR": str(self.folder / "data"),
+            "SELFHELP_TOOLS": json.dumps([TOOLS]),
+            "TOOLS_FOLDER": str(self.folder),
+            **self.settings,
+        }
+
+
+@contextmanager
+def running(server: DevServer) -> Iterator[DevServer]:
+    """Keep a server up for as long as the context lasts."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.end()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something that another process does, and fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to that"
+        time.sleep(0.05)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
