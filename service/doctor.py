@@ -137,5 +137,6 @@ async def _embedder(settings: Settings) -> str:
 async def _model(settings: Settings) -> str:
     name = settings.model or default_model(settings)
     model = await open_model(name, settings, settings)
-    await model.chat.ainvoke("Say ok.")
+    async for _ in model.chat.astream("Say ok."):
+        pass
     return f"{name} answers ({model.protocol} plans)"

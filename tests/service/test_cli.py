@@ -1,0 +1,220 @@
+"""The command line as its user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.model_server import Reply
+
+SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
+
+
+@pytest.fixture
+def environment(model_server, tmp_path):
+    return {
+        **os.environ,
+        "SELFHELP_MODEL": "compatible:scripted",
+        "SELFHELP_BASE_URL": model_server.url,
+        "SELFHELP_KNOWLEDGE__EMBEDDER": "none",
+        "COLUMNS": "200",
+    }
+
+
+@pytest.fixture
+def run(environment, tmp_path):
+    def selfhelp(*arguments, stdin="", **more):
+        return subprocess.run(
+            [SELFHELP, *arguments], input=stdin, env=environment | more, cwd=tmp_path, capture_output=True, text=True, timeout=100
+        )
+
+    return selfhelp
+
+
+def documents(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "returns.md").write_text("# Returns\n\n## Time\n\nYou can return an item within 30 days of delivery.\n")
+    (folder / "hours.txt").write_text("Opening hours\n\nThe shop opens at nine on weekdays.\n")
+    return folder
+
+
+def test_ask_prints_plan_answer_sources_and_figures(run, model_server, tmp_path):
+    assert run("index", str(documents(tmp_path / "docs"))).returncode == 0
+    model_server.will(Reply(calls=[("search", {"query": "return an item"})]), "Within 30 days [1]. Or never [9].")
+    done = run("ask", "How long can I return?")
+    assert done.returncode == 0, done.stderr
+    assert "✓ 1 search(query=\"return an item\")" in done.stdout
+    assert "Within 30 days [1]. Or never." in done.stdout
+    assert "[1] Returns › Time  returns.md" in done.stdout
+    assert "2 model calls" in done.stdout
+    assert "1 false citations removed" in done.stdout
+
+
+def test_ask_as_json_is_one_object(run, model_server):
+    model_server.will(Reply(calls=[("calculator", {"expression": "6*7"})]), "It is 42.")
+    done = run("ask", "6 times 7?", "--json")
+    answer = json.loads(done.stdout)
+    assert answer["text"] == "It is 42."
+    assert answer["plan"][0]["status"] == "finished"
+    assert answer["usage"]["input"] > 0
+    assert answer["thread"]
+
+
+def test_a_thread_is_carried_on(run, model_server):
+    model_server.will("Hello Ada.", "You are Ada.")
+    run("ask", "I am Ada", "--thread", "ada")
+    done = run("ask", "-", "--thread", "ada", "--json", stdin="Who am I?")
+    assert json.loads(done.stdout)["text"] == "You are Ada."
+    assert "I am Ada" in str(model_server.requests[1])
+
+
+def test_chat_talks_and_knows_its_commands(run, model_server):
+    model_server.will(Reply(calls=[("calculator", {"expression": "1+1"})]), "Two.", "Bien sûr.")
+    lines = ["what is 1+1?", "/plan", "/cost", "/persona", "/persona tutor", "and again", "/nonsense", "/help", "/new", "/quit"]
+    done = run("chat", stdin="\n".join(lines))
+    assert done.returncode == 0, done.stderr
+    for text in ("Hello! What can I help you with?", "Two.", "✓ 1 calculator", "2 model calls", "tutor", "What would you like to understand", "Bien sûr.", "no command /nonsense", "/persona [NAME]"):
+        assert text in done.stdout, text
+    assert "patient tutor" in model_server.requests[2]["messages"][0]["content"]
+
+
+def test_a_turn_that_no_model_answers_fails_with_a_plain_notice(run, model_server):
+    model_server.will(Reply(status=401))
+    done = run("ask", "hi")
+    assert done.returncode == 1
+    assert "the key was refused" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "message"),
+    [
+        (["ask", "  "], {}, "the question is empty"),
+        (["ask", "hi", "--persona", "nobody"], {}, "no persona 'nobody'"),
+        (["index"], {}, "which folder?"),
+        (["ask", "hi"], {"SELFHELP_TOP_K": "many"}, "top_k"),
+        (["ask", "hi"], {"SELFHELP_TOOLS": '["nowhere:tool"]'}, "'nowhere:tool' cannot be loaded"),
+        (["frobnicate"], {}, "No such command"),
+    ],
+)
+def test_mistakes_of_the_user_are_said_in_one_line_with_exit_code_2(run, arguments, more, message):
+    done = run(*arguments, **more)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_folder_is_said(run):
+    done = run("index", "nowhere")
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unreadable_document_is_reported_and_the_rest_is_indexed(run, tmp_path):
+    folder = documents(tmp_path / "docs")
+    (folder / "bad.txt").write_bytes(b"\x00\xff\x00\xfe\x81")
+    done = run("index", str(folder), "--json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert sorted(report["added"]) == ["hours.txt", "returns.md"]
+    assert report["failed"][0][0] == "bad.txt"
+
+
+def test_settings_come_from_the_file_and_the_environment_goes_over_it(run, model_server, tmp_path):
+    (tmp_path / "selfhelp.toml").write_text('model = "compatible:from-file"\npersona = "tutor"\n')
+    model_server.will("Hi.")
+    run("ask", "hi", SELFHELP_MODEL="compatible:from-environment")
+    assert model_server.requests[0]["model"] == "from-environment"
+    assert "patient tutor" in model_server.requests[0]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("text", ["model = ", 'modell = "local"'])
+def test_a_settings_file_with_a_mistake_is_said(run, tmp_path, text):
+    (tmp_path / "selfhelp.toml").write_text(text)
+    done = run("ask", "hi")
+    assert done.returncode == 2
+    assert "selfhelp.toml" in done.stderr
+
+
+def test_doctor_says_what_is_right(run, model_server):
+    model_server.will("ok")
+    done = run("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == 0, done.stdout
+    assert checks["model"]["found"] == "compatible:scripted answers (native plans)"
+    assert "calculator (read)" in checks["tools"]["found"]
+
+
+def test_doctor_says_what_is_wrong(run, model_server):
+    model_server.will(Reply(status=401))
+    done = run("doctor", SELFHELP_KNOWLEDGE__FOLDER="nowhere")
+    assert done.returncode == 1
+    assert "the key was refused" in done.stdout
+    assert "the folder nowhere is not there" in done.stdout
+
+
+def test_the_demo_shows_a_plan_and_a_cited_answer(run, model_server):
+    def has_passages(body):
+        assert "[1] " in str(body["messages"][-2])
+
+    plan = Reply(calls=[("get_order", {"order_id": 1012}), ("search", {"query": "return label"}), ("calculator", {"expression": "${1.total} - 4.9"})])
+    model_server.will(plan, Reply(text="You get 284.10 EUR back [1].", check=has_passages))
+    done = run("demo", "--question", "What do I get back for order 1012?")
+    assert done.returncode == 0, done.stderr
+    assert "✓ 3 calculator" in done.stdout
+    assert "You get 284.10 EUR back [1]." in done.stdout
+
+
+def test_in_a_terminal_ctrl_c_stops_the_answer_and_the_chat_goes_on(environment, model_server, tmp_path):
+    import threading
+
+    hold = threading.Event()
+    model_server.will(Reply(text="One two three four five six seven.", gate=hold), "Still here.")
+    with Terminal([SELFHELP, "chat"], environment | {"TERM": "xterm"}, tmp_path) as terminal:
+        terminal.read_until("›")
+        terminal.type("count\n")
+        terminal.read_until("One")
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.read_until("›")
+        hold.set()
+        terminal.type("are you there?\n")
+        terminal.read_until("Still here.")
+        terminal.type("/quit\n")
+        assert terminal.process.wait(30) == 0
+
+
+class Terminal:
+    """A program at a pseudo-terminal."""
+
+    def __init__(self, command, environment, folder):
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder, start_new_session=True)
+        os.close(slave)
+        self._seen = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def type(self, text):
+        os.write(self._master, text.encode())
+
+    def read_until(self, text):
+        while text not in self._seen:
+            ready, _, _ = select.select([self._master], [], [], 60)
+            assert ready, f"{text!r} did not come; so far: {self._seen!r}"
+            self._seen += os.read(self._master, 4096).decode(errors="replace")
+        self._seen = self._seen.split(text, 1)[1]
