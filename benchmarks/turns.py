@@ -14,6 +14,7 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +26,7 @@ from tests.support.model_server import Body
 
 REAL = Pace(first_token=0.4, per_token=0.01, tool=0.3)
 INSTANT = Pace(first_token=0.0, per_token=0.0, tool=0.0)
+REPETITIONS, INSTANT_REPETITIONS = 5, 60
 
 MODEL_CALLS = [1, 1, 2, 2, 2, 2, 2, 2]
 CLOSE_TO_CRITICAL_PATH = ("chain of 4", "4 parallel", "3 then 1")
@@ -33,17 +35,36 @@ MOST_PROMPT_TOKENS = 0.5
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table: medians of the turns of one shape."""
+class Figures:
+    """What the turns of one contender came to: medians of the times, in seconds."""
 
-    shape: str
-    agent: str
     model_calls: int
     wall: float
     critical_path: float
     cpu: float
     prompt: int
     completion: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One shape, measured.
+
+    Args:
+        shape: its name.
+        selfhelp: figures of Selfhelp.
+        create_agent: figures of `create_agent`.
+        wall_ratio: median over the repetitions of Selfhelp's time to that of `create_agent` just after it.
+        cpu_ratio: the same of CPU time.
+        torn: whether Selfhelp's last prompt does not begin with the whole of its first.
+    """
+
+    shape: str
+    selfhelp: Figures
+    create_agent: Figures
+    wall_ratio: float
+    cpu_ratio: float
+    torn: bool
 
 
 @dataclass(frozen=True)
@@ -54,7 +75,7 @@ class Check:
         promise: what should be.
         found: what is.
         held: whether that is so.
-        counted: whether it is a count, which must hold wherever this runs, rather than a time.
+        counted: whether it is a count, which holds wherever this runs, rather than a time.
     """
 
     promise: str
@@ -66,47 +87,52 @@ class Check:
 def main(
     *,
     cpu: Annotated[bool, typer.Option("--cpu", help="Measure CPU time, with all latencies zero.")] = False,
-    repetitions: Annotated[
-        int | None, typer.Option(min=1, help="Turns to take the median of; 5, or 30 with --cpu.")
-    ] = None,
+    repetitions: Annotated[int | None, typer.Option(min=1, help="Turns to take the median of.")] = None,
     file: Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")] = None,
 ) -> None:
     """Measure turns of several shapes. Exits with 1 if a count is not what the design promises."""
     console = Console()
     load = os.getloadavg()[0]
     console.print(f"Load before the start: {load:.2f} on {os.cpu_count()} processors")
-    rows, checks = asyncio.run(measure(INSTANT if cpu else REAL, repetitions or (30 if cpu else 5)))
-    console.print(cpu_table(rows) if cpu else table(rows), check_table(checks))
+    pace, usual = (INSTANT, INSTANT_REPETITIONS) if cpu else (REAL, REPETITIONS)
+    results = asyncio.run(measure(pace, repetitions or usual))
+    checks = [*counts(results), *(cpu_times(results) if cpu else wall_times(results))]
+    console.print(cpu_table(results) if cpu else wall_table(results), check_table(checks))
     if file:
-        file.write_text(json.dumps(report(rows, checks, load), indent=2), encoding="utf-8")
+        file.write_text(json.dumps(report(results, checks, load), indent=2), encoding="utf-8")
     if any(check.counted and not check.held for check in checks):
         raise typer.Exit(1)
 
 
-async def measure(pace: Pace, repetitions: int) -> tuple[list[Row], list[Check]]:
+async def measure(pace: Pace, repetitions: int) -> list[Measured]:
     """Measure every shape, the contenders taking turns.
 
     Args:
         pace: what model and tools take.
         repetitions: turns of each contender in each shape, after one to warm up.
     """
-    rows: list[Row] = []
-    requests: dict[str, Sequence[Body]] = {}
     with model_process(Script(first_token=pace.first_token, per_token=pace.per_token)) as model:
-        async with contenders(model, pace.tool) as both:
+        async with contenders(model, pace.tool) as (selfhelp, create_agent):
+            results = []
             for shape in SHAPES:
-                turns = [[await contender.turn(shape) for contender in both] for _ in range(1 + repetitions)]
-                pairs = zip(both, zip(*turns[1:], strict=True), strict=True)
-                rows += [row(shape, contender, each, pace) for contender, each in pairs]
-                requests[shape.name] = turns[-1][0].requests
-    return rows, [*counts(rows, requests), *(cpu_times(rows) if pace is INSTANT else wall_times(rows))]
+                pairs = [(await selfhelp.turn(shape), await create_agent.turn(shape)) for _ in range(1 + repetitions)]
+                ours, theirs = zip(*pairs[1:], strict=True)
+                results.append(
+                    Measured(
+                        shape.name,
+                        figures(selfhelp, shape, pace, ours),
+                        figures(create_agent, shape, pace, theirs),
+                        median(one.wall / other.wall for one, other in pairs[1:]),
+                        median(one.cpu / other.cpu for one, other in pairs[1:]),
+                        torn(ours[-1].requests),
+                    )
+                )
+            return results
 
 
-def row(shape: Shape, contender: Contender, turns: Sequence[Turn], pace: Pace) -> Row:
-    """Return the line of a shape and a contender."""
-    return Row(
-        shape.name,
-        contender.name,
+def figures(contender: Contender, shape: Shape, pace: Pace, turns: Sequence[Turn]) -> Figures:
+    """Return what a contender's turns of one shape came to."""
+    return Figures(
         len(turns[-1].requests),
         median(turn.wall for turn in turns),
         contender.critical_path(shape, pace),
@@ -116,100 +142,96 @@ def row(shape: Shape, contender: Contender, turns: Sequence[Turn], pace: Pace) -
     )
 
 
-def counts(rows: Sequence[Row], requests: dict[str, Sequence[Body]]) -> Iterator[Check]:
-    """Yield the promises that are counts."""
-    calls = [ours.model_calls for ours, _ in paired(rows)]
-    yield Check(f"model calls {written(MODEL_CALLS)}", written(calls), calls == MODEL_CALLS, counted=True)
-    prompts = {shape: [prompt(body) for body in bodies] for shape, bodies in requests.items()}
-    torn = [shape for shape, each in prompts.items() if not each[-1].startswith(each[0])]
-    yield Check(
-        "the first call's prompt begins the second's, byte for byte", ", ".join(torn) or "yes", not torn, counted=True
+def torn(requests: Sequence[Body]) -> bool:
+    """Whether the last request's prompt does not begin with the whole of the first one's, byte for byte."""
+    first, last = (
+        json.dumps(body["tools"]) + json.dumps(body["messages"]).removesuffix("]")
+        for body in (requests[0], requests[-1])
     )
-    share = next(ours.prompt / theirs.prompt for ours, theirs in paired(rows) if ours.shape == "chain of 4")
-    promise = f"prompt tokens of the chain of 4 at most {MOST_PROMPT_TOKENS} of create_agent's"
+    return not last.startswith(first)
+
+
+def counts(results: Sequence[Measured]) -> Iterator[Check]:
+    """Yield the promises that are counts."""
+    calls = [each.selfhelp.model_calls for each in results]
+    yield Check(f"model calls {slashed(MODEL_CALLS)}", slashed(calls), calls == MODEL_CALLS, counted=True)
+    broken = [each.shape for each in results if each.torn]
+    promise = "the first call's prompt begins the second's, byte for byte"
+    yield Check(promise, ", ".join(broken) or "yes", not broken, counted=True)
+    share = next(each.selfhelp.prompt / each.create_agent.prompt for each in results if each.shape == "chain of 4")
+    promise = f"chain of 4: prompt tokens at most {MOST_PROMPT_TOKENS} of create_agent's"
     yield Check(promise, f"{share:.3f}", share <= MOST_PROMPT_TOKENS, counted=True)
 
 
-def wall_times(rows: Sequence[Row]) -> Iterator[Check]:
+def wall_times(results: Sequence[Measured]) -> Iterator[Check]:
     """Yield the promises about time."""
-    for ours, _ in paired(rows):
-        if ours.shape in CLOSE_TO_CRITICAL_PATH:
-            over = ours.wall / ours.critical_path
-            promise = f"{ours.shape}: wall at most {MOST_OVER_CRITICAL_PATH} of the critical path"
+    for each in results:
+        if each.shape in CLOSE_TO_CRITICAL_PATH:
+            over = each.selfhelp.wall / each.selfhelp.critical_path
+            promise = f"{each.shape}: wall at most {MOST_OVER_CRITICAL_PATH} of the critical path"
             yield Check(promise, f"{over:.3f}", over <= MOST_OVER_CRITICAL_PATH, counted=False)
 
 
-def cpu_times(rows: Sequence[Row]) -> Iterator[Check]:
+def cpu_times(results: Sequence[Measured]) -> Iterator[Check]:
     """Yield the promises about CPU time."""
-    for ours, theirs in paired(rows):
-        ratio = ours.cpu / theirs.cpu
-        yield Check(f"{ours.shape}: no more CPU than create_agent", f"{ratio:.2f}", ratio <= 1, counted=False)
+    for each in results:
+        promise = f"{each.shape}: no more CPU than create_agent"
+        yield Check(promise, f"{each.cpu_ratio:.2f}", each.cpu_ratio <= 1, counted=False)
 
 
-def paired(rows: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
-    """Yield the two lines of each shape."""
-    yield from zip(rows[::2], rows[1::2], strict=True)
-
-
-def prompt(body: Body) -> str:
-    """Return a request's prompt as text that the prompt of a later request can begin with."""
-    return json.dumps(body["tools"]) + json.dumps(body["messages"]).removesuffix("]")
-
-
-def written(numbers: Sequence[int]) -> str:
-    """Write counts as the design does."""
-    return "/".join(map(str, numbers))
-
-
-def table(rows: Sequence[Row]) -> Table:
+def wall_table(results: Sequence[Measured]) -> Table:
     """Return the table of wall times and counts."""
-    lines = Table(title="A turn (medians)")
-    for heading in ("shape", "agent"):
-        lines.add_column(heading)
-    for heading in ("calls", "wall s", "path s", "wall/path", "prompt", "completion", "wall ratio", "tokens ratio"):
-        lines.add_column(heading, justify="right")
-    for ours, theirs in paired(rows):
-        ratios = f"{ours.wall / theirs.wall:.2f}", f"{ours.prompt / theirs.prompt:.2f}"
-        lines.add_row(*cells(ours), *ratios)
-        lines.add_row(*cells(theirs), end_section=True)
+    lines = _table("One turn, medians", "shape", "agent")
+    for heading in ("calls", "wall s", "path s", "wall/path", "prompt", "out", "ratio"):
+        lines.add_column(heading, justify="right", no_wrap=True)
+    for each in results:
+        lines.add_row(each.shape, "selfhelp", *_cells(each.selfhelp), f"{each.wall_ratio:.2f}")
+        lines.add_row("", "create_agent", *_cells(each.create_agent), "1", end_section=True)
     return lines
 
 
-def cells(line: Row) -> Iterator[str]:
-    """Yield a line's cells, all but the ratios."""
-    yield from (line.shape, line.agent, str(line.model_calls), f"{line.wall:.3f}", f"{line.critical_path:.3f}")
-    yield from (f"{line.wall / line.critical_path:.3f}", str(line.prompt), str(line.completion))
-
-
-def cpu_table(rows: Sequence[Row]) -> Table:
+def cpu_table(results: Sequence[Measured]) -> Table:
     """Return the table of CPU times."""
-    lines = Table(title="CPU of a turn with all latencies zero (medians)")
-    lines.add_column("shape")
+    lines = _table("CPU of one turn with all latencies zero, medians", "shape")
     for heading in ("selfhelp ms", "create_agent ms", "ratio"):
         lines.add_column(heading, justify="right")
-    for ours, theirs in paired(rows):
-        lines.add_row(ours.shape, f"{1000 * ours.cpu:.1f}", f"{1000 * theirs.cpu:.1f}", f"{ours.cpu / theirs.cpu:.2f}")
+    for each in results:
+        ours, theirs = 1000 * each.selfhelp.cpu, 1000 * each.create_agent.cpu
+        lines.add_row(each.shape, f"{ours:.1f}", f"{theirs:.1f}", f"{each.cpu_ratio:.2f}")
     return lines
 
 
 def check_table(checks: Sequence[Check]) -> Table:
     """Return the table of promises."""
-    lines = Table("promise", "found", "held", title="Promises")
+    lines = _table("Promises", "promise", "found", "held")
     for check in checks:
         lines.add_row(check.promise, check.found, "yes" if check.held else "[red]NO[/red]")
     return lines
 
 
-def report(rows: Sequence[Row], checks: Sequence[Check], load: float) -> dict[str, Any]:
+def report(results: Sequence[Measured], checks: Sequence[Check], load: float) -> dict[str, Any]:
     """Return everything as JSON, with what it was taken on."""
-    machine = {"python": platform.python_version(), "processors": os.cpu_count(), "load": load}
-    packages = {name: version(name) for name in ("langgraph", "langchain", "langchain-core", "langchain-openai")}
+    packages = ("langgraph", "langchain", "langchain-core", "langchain-openai")
     return {
-        "machine": machine,
-        "packages": packages,
-        "rows": [asdict(line) for line in rows],
+        "machine": {"python": platform.python_version(), "processors": os.cpu_count(), "load": load},
+        "packages": {name: version(name) for name in packages},
+        "shapes": [asdict(each) for each in results],
         "checks": [asdict(check) for check in checks],
     }
+
+
+def slashed(numbers: Sequence[int]) -> str:
+    """Write counts as the design does."""
+    return "/".join(map(str, numbers))
+
+
+def _table(title: str, *headings: str) -> Table:
+    return Table(*headings, title=title, box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left")
+
+
+def _cells(of: Figures) -> Iterator[str]:
+    yield from (str(of.model_calls), f"{of.wall:.3f}", f"{of.critical_path:.3f}", f"{of.wall / of.critical_path:.3f}")
+    yield from (str(of.prompt), str(of.completion))
 
 
 if __name__ == "__main__":

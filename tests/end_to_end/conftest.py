@@ -7,6 +7,7 @@ import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
+from tests.end_to_end.conversation import DOCUMENTS
 from tests.support.dev_server import DevServer, running
 from tests.support.model_server import ModelServer, serve
 
@@ -19,7 +20,7 @@ def shared_model() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="session")
 def shared_server(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
-    with running(DevServer(tmp_path_factory.mktemp("dev"), shared_model.url)) as server:
+    with running(DevServer(tmp_path_factory.mktemp("dev"), shared_model.url, DOCUMENTS)) as server:
         yield server
 
 

@@ -11,6 +11,12 @@ from langgraph_sdk.client import LangGraphClient
 from tests.support.dev_server import DevServer, wait_until
 from tests.support.model_server import Reply
 
+DOCUMENTS = {
+    "returns.md": "# Returns\n\nUnworn boots can be returned within 60 days, at no cost.\n",
+    "tents.md": "# Tents\n\nThe Heron tent sleeps two and weighs 1.9 kg.\n",
+    "stores.txt": "Our store in Utrecht opens at ten.\n",
+}
+
 
 def ask(text: str) -> dict[str, Any]:
     """Return the input of a turn."""

@@ -49,7 +49,9 @@ def persisted_steps(server):
         return connection.execute("select count(*) from writes where channel = '__return__'").fetchone()[0]
 
 
-async def test_after_kill_9_in_mid_plan_the_thread_is_there_and_the_next_turn_works(own_server, model_server, thread, name):
+async def test_after_kill_9_in_mid_plan_the_thread_is_there_and_the_next_turn_works(
+    own_server, model_server, thread, name
+):
     def sees_results(body):
         results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
         assert results[:2] == [f"{name}+", f"{name}++"]
@@ -71,7 +73,9 @@ async def test_after_kill_9_in_mid_plan_the_thread_is_there_and_the_next_turn_wo
     assert set(runs_of(own_server, name).values()) == {1}
 
 
-async def test_after_kill_9_a_run_that_the_server_remembers_goes_on_where_it_was(own_server, model_server, thread, name):
+async def test_after_kill_9_a_run_that_the_server_remembers_goes_on_where_it_was(
+    own_server, model_server, thread, name
+):
     model_server.will("Hello!", plan_that_hangs(name), "All done.")
     run = await run_until_it_hangs(own_server, thread, name)
     hangs_since = time.time()

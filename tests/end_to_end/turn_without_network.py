@@ -14,7 +14,7 @@ from typing import Any
 
 from langgraph_sdk import get_client
 
-from tests.end_to_end.conversation import turn
+from tests.end_to_end.conversation import DOCUMENTS, turn
 from tests.support.dev_server import DevServer, running
 from tests.support.model_server import ModelServer, Reply, serve
 
@@ -25,8 +25,8 @@ IFF_UP = 1
 def main() -> None:
     """Print JSON: the answer, the attempts to leave the machine, and the same count after one on purpose."""
     _raise_loopback()
-    with serve(ModelServer()) as model, running(DevServer(Path(sys.argv[1]), model.url)) as server:
-        model.will(Reply(calls=[("calculator", {"expression": "6*7"})]), "It is 42.")
+    with serve(ModelServer()) as model, running(DevServer(Path(sys.argv[1]), model.url, DOCUMENTS)) as server:
+        model.will(Reply(calls=[("search", {"query": "boots"})]), "Sixty days [1].")
         state = asyncio.run(_turn(server.url))
         model.verify()
         complaints = server.complaints()
@@ -39,7 +39,7 @@ def main() -> None:
 
 async def _turn(url: str) -> dict[str, Any]:
     async with get_client(url=url) as client:
-        return await turn(client, (await client.threads.create())["thread_id"], "6*7?")
+        return await turn(client, (await client.threads.create())["thread_id"], "How long can I return boots?")
 
 
 def _raise_loopback() -> None:

@@ -26,6 +26,7 @@ OFFLINE = {
 TOOLS = "tests.end_to_end.tools_of_tests:tools"
 
 _OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
+_CACHE = "SELFHELP_CACHE_DIR"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _COMPLAINT = re.compile(r"BlockingError|Blocking call|Traceback|\[error +\]")
 
@@ -37,12 +38,12 @@ class DevServer:
     Args:
         folder: its working directory: threads, log, and what the server itself keeps.
         model_url: address of the scripted model server.
-        settings: more environment variables.
+        documents: texts to answer from, by file name.
     """
 
     folder: Path
     model_url: str
-    settings: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, str] = field(default_factory=dict)
     _port: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
@@ -72,6 +73,7 @@ class DevServer:
 
     def start(self) -> None:
         """Start the process and wait until it answers."""
+        self._write_documents()
         self._port = _free_port()
         command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
         command += ["--port", str(self._port), "--n-jobs-per-worker", "10", "--config", REPOSITORY / "langgraph.json"]
@@ -99,6 +101,12 @@ class DevServer:
             process.wait()
             raise
 
+    def _write_documents(self) -> None:
+        for name, text in self.documents.items():
+            path = self.folder / "docs" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
     def _answers(self) -> bool:
         assert self._process, "the server was started"
         assert self._process.poll() is None, f"langgraph dev ended:\n{self.log}"
@@ -108,9 +116,11 @@ class DevServer:
             return False
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
+        kept = {name: value for name, value in os.environ.items() if name == _CACHE or not name.startswith(_OTHERS)}
+        knowledge = {"SELFHELP_KNOWLEDGE__FOLDER": str(self.folder / "docs")} if self.documents else {}
         return {
             **kept,
+            **knowledge,
             **OFFLINE,
             "LANGGRAPH_STRICT_MSGPACK": "true",
             "PYTHONPATH": str(REPOSITORY),
@@ -119,7 +129,6 @@ class DevServer:
             "SELFHELP_DATA_DIR": str(self.folder / "data"),
             "SELFHELP_TOOLS": json.dumps([TOOLS]),
             "TOOLS_FOLDER": str(self.folder),
-            **self.settings,
         }
 
 
