@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
+from langgraph.errors import GraphBubbleUp
 
 from agent.planning.dag import Dag, Launch, skipped
 from agent.planning.plan import Call, calls_in
@@ -39,14 +41,15 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
 
     async def perform(call: Call, results: Mapping[int, Any]) -> Outcome:
         if ahead and call.number in ahead:
-            return await ahead.outcomes[call.number]
+            with suppress(GraphBubbleUp):  # a tool that asks a person asks from here, where the run can wait for it
+                return await ahead.outcomes[call.number]
         return await steps.run(call, results)
 
     dag = Dag(perform, persist)
     for call in calls:
         if not _is_reply(call, run):
             dag.add(call)
-    outcomes = {number: await outcome for number, outcome in dag.outcomes.items()}
+    outcomes = await dag.finish()
     for number, outcome in outcomes.items():
         if outcome["status"] == "skipped":
             steps.tell(calls[number - 1], "skipped", outcome)

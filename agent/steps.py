@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.messages import ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ToolException
+from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
@@ -100,15 +101,17 @@ class Steps:
 
     async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any]) -> tuple[Any, str | None]:
         try:
-            async with asyncio.timeout(self._context.tool_timeout):
+            async with asyncio.timeout(self._context.tool_timeout) as limit:
                 return await self._call(tool, call, args), None
-        except TimeoutError:
-            return None, f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
+        except GraphBubbleUp:  # a tool that interrupts the run to ask a person
+            raise
         except ValidationError as invalid:
             return None, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors())
         except (ToolException, SelfhelpError) as error:
             return None, str(error)
-        except Exception as error:  # whatever a tool raises is that tool's failure, and only that
+        except Exception as error:
+            if limit.expired():
+                return None, f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
             log.warning("tool %s raised", tool.name, exc_info=True)
             return None, f"{type(error).__name__}: {error}"
 

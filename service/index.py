@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from agent.errors import SettingsError
-from agent.knowledge.base import IndexReport
+from agent.knowledge.folder import IndexReport
 from agent.knowledge.library import open_base
 from agent.settings import Settings
 from service.console import progress

@@ -9,7 +9,25 @@ from hypothesis import strategies as st
 from agent.citations import LONGEST_CITATION, CitationCheck
 
 answers = st.lists(
-    st.sampled_from(["Returns ", "[1]", "[2]", "[99]", " [7]", "[1, 99]", "`x[9]`", "```\na[9]\n```", "\n", ".", "[", "]", "[12", " ", "é"]),
+    st.sampled_from(
+        [
+            "Returns ",
+            "[1]",
+            "[2]",
+            "[99]",
+            " [7]",
+            "[1, 99]",
+            "`x[9]`",
+            "```\na[9]\n```",
+            "\n",
+            ".",
+            "[",
+            "]",
+            "[12",
+            " ",
+            "é",
+        ]
+    ),
     max_size=20,
 ).map("".join)
 
@@ -50,9 +68,8 @@ def test_the_result_does_not_depend_on_how_the_text_arrives(text, data):
 @given(answers)
 def test_never_more_than_a_citation_is_held_back(text):
     check = CitationCheck({1})
-    fed = shown = 0
-    for character in text:
-        fed += 1
+    shown = 0
+    for fed, character in enumerate(text, 1):
         shown += len(check.feed(character))
         assert fed - shown - _removed_characters(text[:fed], check) <= LONGEST_CITATION
 

@@ -36,7 +36,9 @@ async def test_a_runs_context_goes_before_the_persona_and_that_before_the_settin
     persona_only = Context(persona="pirate", tools=[])
     run = await Assistant(no_tools, settings=settings).run(persona_only)
     assert (run.context.model, run.context.temperature, run.context.top_k) == ("compatible:ship", 0.9, 9)
-    run = await Assistant(no_tools, settings=settings).run(Context(persona="pirate", tools=[], temperature=0.0, max_rounds=7))
+    run = await Assistant(no_tools, settings=settings).run(
+        Context(persona="pirate", tools=[], temperature=0.0, max_rounds=7)
+    )
     assert (run.context.model, run.context.temperature, run.context.max_rounds) == ("compatible:ship", 0.0, 7)
 
 
@@ -64,7 +66,14 @@ def test_ones_own_persona_takes_the_place_of_a_shipped_one(personas):
 
 
 @pytest.mark.parametrize(
-    "text", ["---\nname: [\n---\nx", "---\nunknown: 1\n---\nx", "---\nname: x\n---\n", "---\n- a\n---\nx", "---\ntemperature: 9\n---\nx"]
+    "text",
+    [
+        "---\nname: [\n---\nx",
+        "---\nunknown: 1\n---\nx",
+        "---\nname: x\n---\n",
+        "---\n- a\n---\nx",
+        "---\ntemperature: 9\n---\nx",
+    ],
 )
 def test_a_persona_file_with_a_mistake_is_named(personas, text):
     (personas / "broken.md").write_text(text)
@@ -73,7 +82,9 @@ def test_a_persona_file_with_a_mistake_is_named(personas, text):
 
 
 def test_the_environment_goes_over_the_file_and_reaches_tables(tmp_path, monkeypatch):
-    (tmp_path / "selfhelp.toml").write_text('top_k = 7\npersona = "tutor"\n[knowledge]\nfolder = "docs"\nembedder = "none"\n')
+    (tmp_path / "selfhelp.toml").write_text(
+        'top_k = 7\npersona = "tutor"\n[knowledge]\nfolder = "docs"\nembedder = "none"\n'
+    )
     monkeypatch.setenv("SELFHELP_TOP_K", "3")
     monkeypatch.setenv("SELFHELP_KNOWLEDGE__EMBEDDER", "minilm")
     settings = load_settings()

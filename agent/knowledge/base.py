@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from agent.errors import SelfhelpError
-from agent.knowledge.chunks import SPLITTERS, Chunk, Undecodable, decoded, keyed
+from agent.knowledge.chunks import Chunk, Undecodable
+from agent.knowledge.embedders import Embedder
+from agent.knowledge.folder import IndexReport, documents_in, load, reason_of
 from agent.knowledge.store import Document, Store, has_words
 from agent.knowledge.vectors import Vectors
 from agent.state import Passage
 
-if TYPE_CHECKING:
-    from agent.knowledge.embedders import Embedder
-
 logger = logging.getLogger(__name__)
 
-LARGEST_FILE = 20 * 2**20
 LONGEST_QUERY = 2000
 # How many passages meaning and words propose each, and how much of the score is meaning: measured on four public sets.
 CANDIDATES = 100
@@ -36,37 +30,12 @@ _REMEDY = "run selfhelp index --rebuild"
 Progress = Callable[[int, int], None]
 
 
-class NoDocuments(SelfhelpError):
-    """A folder that is missing or holds nothing to index."""
-
-
 class EmbedderChanged(SelfhelpError):
     """An index whose vectors are not those of the embedder it is opened with."""
 
 
 class IndexUnusable(SelfhelpError):
     """An index that cannot be opened."""
-
-
-@dataclass
-class IndexReport:
-    """What became of a folder's documents, by their names within it.
-
-    Args:
-        added: indexed for the first time.
-        changed: indexed again, as their text or place is another.
-        unchanged: left as they were.
-        removed: no longer in the folder, or skipped now.
-        skipped: name and reason of what was left out on purpose.
-        failed: name and reason of what could not be read. What was indexed of it before is kept.
-    """
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
 
 
 class KnowledgeBase:
@@ -153,13 +122,13 @@ class KnowledgeBase:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
         """
         report = IndexReport()
-        files = await asyncio.to_thread(_documents, folder, report)
+        files = await asyncio.to_thread(documents_in, folder, report)
         hashes = await asyncio.to_thread(self._store.hashes, collection)
         for done, (name, path) in enumerate(files.items(), 1):
             try:
-                loaded = await asyncio.to_thread(_load, collection, name, path, hashes.get(name))
+                loaded = await asyncio.to_thread(load, collection, name, path, hashes.get(name))
             except (OSError, Undecodable) as error:
-                report.failed.append((name, _said(error)))
+                report.failed.append((name, reason_of(error)))
             else:
                 outcome = report.unchanged
                 if loaded:
@@ -315,74 +284,3 @@ def _scores(dense: Mapping[str, float], words: Mapping[str, float]) -> dict[str,
         key: DENSE_WEIGHT * spread.get(key, 0.0) + (1 - DENSE_WEIGHT) * shares.get(key, 0.0)
         for key in spread.keys() | shares.keys()
     }
-
-
-def _documents(folder: Path, report: IndexReport) -> dict[str, Path]:
-    """Return a folder's documents by name, telling the report what is left out.
-
-    Raises:
-        NoDocuments: the folder is missing, or has none.
-    """
-    root = folder.resolve()
-    if not root.is_dir():
-        raise NoDocuments(f"there is no folder {folder}: name the folder that the documents are in")
-    found: dict[str, Path] = {}
-
-    def wanted(path: Path) -> bool:
-        try:
-            reason = _reason_to_skip(path, root)
-        except OSError as error:
-            failed(error)
-            return False
-        if reason:
-            report.skipped.append((_name(path, root), reason))
-        return not reason
-
-    def failed(error: OSError) -> None:
-        report.failed.append((_name(Path(error.filename), root), _said(error)))
-
-    for place, folders, files in os.walk(root, onerror=failed):
-        folders[:] = sorted(name for name in folders if wanted(Path(place, name)))
-        found |= {_name(path, root): path for name in sorted(files) if wanted(path := Path(place, name))}
-    if not found:
-        raise NoDocuments(f"{folder} holds no document: put files in it that end in {', '.join(SPLITTERS)}")
-    return found
-
-
-def _reason_to_skip(path: Path, root: Path) -> str | None:
-    if path.name.startswith("."):
-        return "hidden"
-    if path.is_symlink() and (path.is_dir() or not Path(os.path.realpath(path)).is_relative_to(root)):
-        return "a link to a folder, or out of this one"
-    if path.is_dir():
-        return None
-    if path.suffix.lower() not in SPLITTERS or not path.is_file():
-        return "neither Markdown nor plain text"
-    if path.stat().st_size > LARGEST_FILE:
-        return f"larger than {LARGEST_FILE // 2**20} MB"
-    return None if str(path) == str(path).encode(errors="ignore").decode() else "its name is not UTF-8"
-
-
-def _name(path: Path, root: Path) -> str:
-    return os.fsencode(path.relative_to(root).as_posix()).decode(errors="replace")
-
-
-def _said(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _load(collection: str, name: str, path: Path, known: str | None) -> tuple[Document, dict[str, Chunk]] | None:
-    """Return a document and its chunks by key, None where its hash is the known one.
-
-    Raises:
-        OSError: it cannot be read.
-        Undecodable: it is no text.
-    """
-    content = path.read_bytes()
-    digest = hashlib.sha256(f"{path}\0".encode())
-    digest.update(content)
-    if digest.hexdigest() == known:
-        return None
-    chunks = SPLITTERS[path.suffix.lower()](decoded(content), path.name)
-    title = chunks[0].title if chunks else path.stem
-    return Document(collection, name, str(path), digest.hexdigest(), title), keyed(chunks, collection, name)

@@ -8,8 +8,9 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 
-from agent.knowledge.base import KnowledgeBase, NoDocuments, Progress
+from agent.knowledge.base import KnowledgeBase, Progress
 from agent.knowledge.embedders import open_embedder
+from agent.knowledge.folder import NoDocuments
 from agent.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,6 @@ HEADS = 12
 WIDTH = 384
 HEAD_WIDTH = WIDTH // HEADS
 OPSET, IR_VERSION = 20, 9
-# Added to the score of padding, so that nothing attends to it.
-MASKED = -1e9
 EPSILON = 1e-12
 
 
@@ -58,26 +56,24 @@ class _Writer:
 
 
 def graph(safetensors: bytes) -> onnx.ModelProto:
-    """Return the network in 32-bit numbers: `input_ids` and `attention_mask` to the states of the last layer.
+    """Return the network in 32-bit numbers: `input_ids` to the states of the last layer.
 
     Args:
         safetensors: content of the official `model.safetensors`.
 
     Returns:
-        A model with int64 inputs of shape (texts, tokens) and a float output of shape (texts, tokens, 384).
+        A model with an int64 input of shape (texts, tokens), without padding, and a float output of shape
+        (texts, tokens, 384).
     """
     from safetensors.numpy import load
 
     writer = _Writer(load(safetensors))
-    state, mask = _embedded(writer), _mask(writer)
+    state = _embedded(writer)
     for layer in range(LAYERS):
-        state = _layer(writer, f"encoder.layer.{layer}", state, mask)
-    inputs = [
-        helper.make_tensor_value_info(name, TensorProto.INT64, ["texts", "tokens"])
-        for name in ("input_ids", "attention_mask")
-    ]
+        state = _layer(writer, f"encoder.layer.{layer}", state)
+    tokens = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["texts", "tokens"])
     output = helper.make_tensor_value_info(state, TensorProto.FLOAT, ["texts", "tokens", WIDTH])
-    network = helper.make_graph(writer.nodes, "minilm", inputs, [output], list(writer.constants.values()))
+    network = helper.make_graph(writer.nodes, "minilm", [tokens], [output], list(writer.constants.values()))
     model = helper.make_model(network, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return model
@@ -122,22 +118,15 @@ def _embedded(writer: _Writer) -> str:
     return writer.normalised(state, "embeddings.LayerNorm")
 
 
-def _mask(writer: _Writer) -> str:
-    seen = writer.node("Cast", "attention_mask", to=TensorProto.FLOAT)
-    padding = writer.node("Sub", writer.constant("one", np.float32(1)), seen)
-    scores = writer.node("Mul", padding, writer.constant("masked", np.float32(MASKED)))
-    return writer.node("Unsqueeze", scores, writer.numbers(1, 2))
-
-
-def _layer(writer: _Writer, name: str, state: str, mask: str) -> str:
-    attended = _attention(writer, f"{name}.attention", state, mask)
+def _layer(writer: _Writer, name: str, state: str) -> str:
+    attended = _attention(writer, f"{name}.attention", state)
     state = writer.normalised(writer.node("Add", state, attended), f"{name}.attention.output.LayerNorm")
     inner = writer.node("Gelu", writer.linear(state, f"{name}.intermediate.dense"))
     outer = writer.linear(inner, f"{name}.output.dense")
     return writer.normalised(writer.node("Add", state, outer), f"{name}.output.LayerNorm")
 
 
-def _attention(writer: _Writer, name: str, state: str, mask: str) -> str:
+def _attention(writer: _Writer, name: str, state: str) -> str:
     def heads(part: str, order: list[int]) -> str:
         split = writer.node(
             "Reshape", writer.linear(state, f"{name}.self.{part}"), writer.numbers(0, 0, HEADS, HEAD_WIDTH)
@@ -146,7 +135,7 @@ def _attention(writer: _Writer, name: str, state: str, mask: str) -> str:
 
     scores = writer.node("MatMul", heads("query", [0, 2, 1, 3]), heads("key", [0, 2, 3, 1]))
     scaled = writer.node("Mul", scores, writer.constant("scale", np.float32(HEAD_WIDTH**-0.5)))
-    weights = writer.node("Softmax", writer.node("Add", scaled, mask), axis=-1)
+    weights = writer.node("Softmax", scaled, axis=-1)
     mixed = writer.node("MatMul", weights, heads("value", [0, 2, 1, 3]))
     joined = writer.node("Reshape", writer.node("Transpose", mixed, perm=[0, 2, 1, 3]), writer.numbers(0, 0, WIDTH))
     return writer.linear(joined, f"{name}.output.dense")

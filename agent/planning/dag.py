@@ -5,6 +5,7 @@ The idea of streaming a plan into a scheduler is LLMCompiler's (Kim et al., 2023
 
 from __future__ import annotations
 
+import asyncio
 import time
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,6 +39,14 @@ class Dag:
 
     def __contains__(self, number: object) -> bool:
         return number in self.outcomes
+
+    async def finish(self) -> dict[int, Outcome]:
+        """Return all outcomes by call number, once everything is done.
+
+        A step that cannot end now, because it asks a person, holds none of its siblings up.
+        """
+        await asyncio.gather(*self.outcomes.values(), return_exceptions=True)
+        return {number: await outcome for number, outcome in self.outcomes.items()}
 
     def cancel(self) -> None:
         """Stop what is under way."""

@@ -53,7 +53,7 @@ def dump(path: Path) -> list[str]:
 
 def count(path: Path, table: str) -> int:
     with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
 class TestDatabase:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
-from langchain_core.tools import tool
+from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.context import Context
@@ -16,7 +16,7 @@ from agent.errors import SettingsError
 from agent.settings import Settings
 from graphs.assistant import build
 from tests.graphs.test_turns import THREAD, ask, passage_tool
-from tests.support.model_server import ModelServer, Reply
+from tests.support.model_server import Reply
 from tests.support.shop import Shop
 from tools.effects import reads
 
@@ -30,7 +30,12 @@ async def next_turn_works(graph, model_server, thread=THREAD):
     model_server.will("Still here.")
     state = await graph.ainvoke(ask("are you there?"), thread)
     assert state["messages"][-1].text == "Still here."
-    asked = [call["id"] for m in state["messages"] if isinstance(m, AIMessage) for call in (*m.tool_calls, *m.invalid_tool_calls)]
+    asked = [
+        call["id"]
+        for m in state["messages"]
+        if isinstance(m, AIMessage)
+        for call in (*m.tool_calls, *m.invalid_tool_calls)
+    ]
     answered = [m.tool_call_id for m in state["messages"] if isinstance(m, ToolMessage)]
     assert sorted(answered) == sorted(asked), "no call dangles"
 
@@ -76,7 +81,12 @@ async def test_a_reference_that_leads_nowhere_fails_its_step_and_says_what_there
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(text=" " * 3000), Reply(text=""), Reply(text="Hal", cut=1), Reply(calls=[("order", {"order_id": 7})], cut=4)],
+    [
+        Reply(text=" " * 3000),
+        Reply(text=""),
+        Reply(text="Hal", cut=1),
+        Reply(calls=[("order", {"order_id": 7})], cut=4),
+    ],
     ids=["endless white space", "nothing", "drop before the first word", "drop inside a call"],
 )
 async def test_a_reply_that_is_useless_is_asked_for_once_more(graph, model_server, reply):
@@ -196,6 +206,16 @@ async def test_a_tool_that_hangs_is_given_up(settings, model_server):
     assert state["plan"][0]["error"] == "slow gave no result within 0.05 seconds"
 
 
+async def test_a_tool_that_times_out_by_itself_is_not_said_to_have_hung(settings, model_server):
+    @tool
+    async def impatient() -> str:
+        """Give up."""
+        raise TimeoutError("the database is locked")
+
+    state = await run_tool(settings, model_server, impatient, [("impatient", {})])
+    assert state["plan"][0]["error"] == "TimeoutError: the database is locked"
+
+
 async def test_a_result_of_5_mb_is_kept_whole_and_shown_cut(settings, model_server):
     @reads
     @tool
@@ -233,7 +253,9 @@ async def test_transient_errors_are_retried_for_reads_only(settings, model_serve
         seen.append(1)
         if len(seen) == 1:
             request = httpx.Request("GET", "http://127.0.0.1")
-            raise httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, headers={"retry-after": "0"}, request=request))
+            raise httpx.HTTPStatusError(
+                "no", request=request, response=httpx.Response(status, headers={"retry-after": "0"}, request=request)
+            )
         return "ok"
 
     flaky.metadata = {"effect": effect}
@@ -242,12 +264,29 @@ async def test_transient_errors_are_retried_for_reads_only(settings, model_serve
 
 
 async def test_a_fan_out_with_failing_elements_says_which_and_keeps_the_others(settings, model_server):
-    shop = Shop()
-    price = next(each for each in shop.tools if each.name == "price")
-    state = await run_tool(
-        settings, model_server, price, [("calculator", {"expression": "1"}), ("price", {"sku": "A"}), ("price", {"sku": "Z"})]
+    @reads
+    @tool
+    def half(n: int) -> float:
+        """Half of an even number."""
+        if n % 2:
+            raise ToolException(f"{n} is odd")
+        return n / 2
+
+    @reads
+    @tool
+    def numbers() -> list[int]:
+        """Some numbers."""
+        return [2, 3, 4]
+
+    graph = build(settings=settings, tools=[half, numbers])
+    model_server.will(Reply(calls=[("numbers", {}), ("half", {"n": "${1[*]}"}), ("half", {"n": "${2[0]}"})]), "Done.")
+    state = await graph.ainvoke(ask("x"))
+    assert [step["status"] for step in state["plan"]] == ["finished", "failed", "skipped"]
+    assert state["plan"][1]["error"] == "element 1: 3 is odd"
+    assert (
+        "[1.0, null, 2.0]"
+        in next(m for m in state["messages"] if isinstance(m, ToolMessage) and m.name == "half").content
     )
-    assert [step["status"] for step in state["plan"]] == ["finished", "finished", "failed"]
 
 
 async def test_two_tools_of_one_name_are_refused(settings):

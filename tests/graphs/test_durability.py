@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
 
 from agent.checkpoints import open_checkpointer
 from agent.errors import SettingsError
@@ -82,6 +84,35 @@ async def test_resuming_a_cancelled_run_runs_only_what_was_not_finished(graph, s
     assert [step["status"] for step in state["plan"]] == ["finished"] * 3
 
 
+@pytest.mark.parametrize("effect", ["read", "write"])
+async def test_a_tool_that_asks_a_person_waits_and_its_finished_siblings_do_not_run_again(
+    settings, shop, model_server, effect
+):
+    @tool
+    async def confirm(what: str) -> str:
+        """Ask a person."""
+        return f"{what}: {interrupt('really?')}"
+
+    confirm.metadata = {"effect": effect}
+    graph = build(settings=settings, tools=[*shop.tools, confirm], checkpointer=InMemorySaver())
+    calls = [
+        ("order", {"order_id": 7}),
+        ("confirm", {"what": "${1.id}"}),
+        ("price", {"sku": "A"}),
+        ("slow", {"text": "${2}"}),
+    ]
+    model_server.will(Reply(calls=calls), "Confirmed.")
+    shop.hold.set()
+    state = await graph.ainvoke(ask("go"), THREAD)
+    assert state["__interrupt__"][0].value == "really?"
+    state = await graph.ainvoke(Command(resume="yes"), THREAD)
+    assert state["messages"][-1].text == "Confirmed."
+    assert (
+        next(m for m in state["messages"] if isinstance(m, ToolMessage) and m.name == "slow").content == "slow 7: yes"
+    )
+    assert shop.runs == {"order": 1, "price": 1, "slow": 1}
+
+
 async def test_a_client_that_stops_reading_leaves_a_thread_that_works(graph, shop, model_server):
     model_server.will(PLAN, "Here I am.")
     stream = graph.astream(ask("go"), THREAD, stream_mode="custom")
@@ -133,7 +164,12 @@ asyncio.run(main())
 
 
 def test_after_kill_9_in_the_middle_of_a_plan_no_finished_step_runs_twice(model_server, tmp_path):
-    calls = [("first", {"text": "a"}), ("second", {"text": "${1}"}), ("third", {"text": "${2}"}), ("fourth", {"text": "${1}"})]
+    calls = [
+        ("first", {"text": "a"}),
+        ("second", {"text": "${1}"}),
+        ("third", {"text": "${2}"}),
+        ("fourth", {"text": "${1}"}),
+    ]
     model_server.will(Reply(calls=calls), "Arrived.")
     command = [sys.executable, "-c", PROGRAM, model_server.url]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
@@ -143,7 +179,9 @@ def test_after_kill_9_in_the_middle_of_a_plan_no_finished_step_runs_twice(model_
     wait_for_persisted(tmp_path / ".selfhelp" / "threads.sqlite", 3, process)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    resumed = subprocess.run([*command, "resume"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    resumed = subprocess.run(
+        [*command, "resume"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
     assert resumed.stdout.splitlines() == ["Arrived.", "['finished', 'finished', 'finished', 'finished']"]
     assert Counter(log.read_text().split()) == {"first": 1, "second": 1, "third": 2, "fourth": 1, "hanging": 1}
 

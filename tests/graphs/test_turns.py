@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from itertools import pairwise
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -13,7 +14,7 @@ from agent.context import Context
 from agent.settings import Settings
 from agent.state import Passage
 from graphs.assistant import build
-from tests.support.model_server import ModelServer, Reply
+from tests.support.model_server import Reply
 from tests.support.shop import Shop
 from tools.effects import reads
 
@@ -68,14 +69,18 @@ async def test_a_chain_costs_two_model_calls_and_keeps_types(graph, model_server
 
 
 async def test_a_lookup_with_reply_costs_one_model_call(graph, model_server):
-    model_server.will(Reply(calls=[("order", {"order_id": 7}), ("reply", {"text": "Order ${1.id} of ${1.customer}: $5."})]))
+    model_server.will(
+        Reply(calls=[("order", {"order_id": 7}), ("reply", {"text": "Order ${1.id} of ${1.customer}: $5."})])
+    )
     state = await graph.ainvoke(ask("order 7?"), THREAD)
     assert state["messages"][-1].text == "Order 7 of Ada: $5."
     assert len(state["usage"]["calls"]) == 1
 
 
 async def test_reply_is_not_used_when_a_step_failed(graph, model_server):
-    model_server.will(Reply(calls=[("order", {"order_id": 404}), ("reply", {"text": "It is ${1.id}."})]), "There is no such order.")
+    model_server.will(
+        Reply(calls=[("order", {"order_id": 404}), ("reply", {"text": "It is ${1.id}."})]), "There is no such order."
+    )
     state = await graph.ainvoke(ask("order 404?"), THREAD)
     assert state["messages"][-1].text == "There is no such order."
     assert [step["status"] for step in state["plan"]] == ["failed", "skipped"]
@@ -84,7 +89,9 @@ async def test_reply_is_not_used_when_a_step_failed(graph, model_server):
 async def test_reply_is_not_used_when_passages_were_found(settings, model_server):
     search = reads(passage_tool("search"))
     graph = build(settings=settings, tools=[search])
-    model_server.will(Reply(calls=[("search", {"query": "returns"}), ("reply", {"text": "See above."})]), "30 days [1].")
+    model_server.will(
+        Reply(calls=[("search", {"query": "returns"}), ("reply", {"text": "See above."})]), "30 days [1]."
+    )
     state = await graph.ainvoke(ask("returns?"))
     assert state["messages"][-1].text == "30 days [1]."
 
@@ -124,7 +131,8 @@ async def test_a_failing_step_skips_only_its_dependents(graph, model_server):
 
 async def test_every_call_has_exactly_one_message(graph, model_server):
     model_server.will(
-        Reply(calls=[("order", {"order_id": 404}), ("order", {"order_id": "${1.id}"}), ("reply", {"text": "${1}"})]), "No."
+        Reply(calls=[("order", {"order_id": 404}), ("order", {"order_id": "${1.id}"}), ("reply", {"text": "${1}"})]),
+        "No.",
     )
     state = await graph.ainvoke(ask("x"), THREAD)
     asked = [call["id"] for m in state["messages"] if isinstance(m, AIMessage) for call in m.tool_calls]
@@ -135,7 +143,10 @@ async def test_every_call_has_exactly_one_message(graph, model_server):
 async def test_the_responder_may_ask_for_more_calls(graph, model_server):
     model_server.will(Reply(calls=[("order", {"order_id": 7})]), Reply(calls=[("price", {"sku": "A"})]), "12.50")
     state = await graph.ainvoke(ask("price?"), THREAD)
-    assert [(step["round"], step["number"], step["tool"]) for step in state["plan"]] == [(1, 1, "order"), (2, 1, "price")]
+    assert [(step["round"], step["number"], step["tool"]) for step in state["plan"]] == [
+        (1, 1, "order"),
+        (2, 1, "price"),
+    ]
     assert state["messages"][-1].text == "12.50"
 
 
@@ -174,11 +185,13 @@ async def test_a_plan_that_fails_its_check_goes_back_once_and_is_mended(graph, m
 
 
 async def test_the_first_prompt_is_the_beginning_of_every_later_one(graph, model_server):
-    model_server.will(Reply(calls=[("order", {"order_id": 7})]), "It is Ada's.", Reply(calls=[("price", {"sku": "A"})]), "12.50")
+    model_server.will(
+        Reply(calls=[("order", {"order_id": 7})]), "It is Ada's.", Reply(calls=[("price", {"sku": "A"})]), "12.50"
+    )
     await graph.ainvoke(ask("whose?"), THREAD)
     await graph.ainvoke(ask("and the price of A?"), THREAD)
     prompts = [body["messages"] for body in model_server.requests]
-    for earlier, later in zip(prompts, prompts[1:], strict=False):
+    for earlier, later in pairwise(prompts):
         assert later[: len(earlier)] == earlier
     assert all(body["tools"] == model_server.requests[0]["tools"] for body in model_server.requests)
 
@@ -203,7 +216,10 @@ async def test_tokens_stream_from_planner_and_responder_only_and_steps_are_told(
     assert {node for node, _ in tokens} == {"responder"}
     assert len(tokens) > 3
     assert "".join(text for _, text in tokens) == "It costs 12.50 in all."
-    assert [(s["type"], s["tool"], s["status"]) for s in steps] == [("step", "price", "started"), ("step", "price", "finished")]
+    assert [(s["type"], s["tool"], s["status"]) for s in steps] == [
+        ("step", "price", "started"),
+        ("step", "price", "finished"),
+    ]
     assert steps[1]["ms"] >= 0
 
 
@@ -213,7 +229,10 @@ def passage_tool(name, texts=("Returns are free within 30 days.", "Shipping take
     @tool(name)
     async def search(query: str) -> list[Passage]:
         """Search."""
-        return [Passage(document=f"{i}.md", title=f"T{i}", heading="H", uri=f"/{i}.md", text=text) for i, text in enumerate(texts)]
+        return [
+            Passage(document=f"{i}.md", title=f"T{i}", heading="H", uri=f"/{i}.md", text=text)
+            for i, text in enumerate(texts)
+        ]
 
     return search
 
@@ -223,7 +242,9 @@ async def test_citations_are_checked_and_sources_list_just_what_was_cited(settin
     model_server.will(Reply(calls=[("search", {"query": "returns"})]), "Free for 30 days [1]. Gold is sold [7].")
     state = await graph.ainvoke(ask("returns?"), THREAD)
     assert state["messages"][-1].text == "Free for 30 days [1]. Gold is sold."
-    assert [(s["number"], s["document"], s["text"]) for s in state["sources"]] == [(1, "0.md", "Returns are free within 30 days.")]
+    assert [(s["number"], s["document"], s["text"]) for s in state["sources"]] == [
+        (1, "0.md", "Returns are free within 30 days.")
+    ]
     assert state["usage"]["citations_removed"] == 1
     assert "[1] T0 › H\nReturns are free" in state["messages"][2].content
 
@@ -231,10 +252,18 @@ async def test_citations_are_checked_and_sources_list_just_what_was_cited(settin
 async def test_passages_keep_their_numbers_through_the_thread(settings, model_server):
     graph = build(
         settings=settings,
-        tools=[reads(passage_tool("search")), reads(passage_tool("other", ("New.", "Returns are free within 30 days.")))],
+        tools=[
+            reads(passage_tool("search")),
+            reads(passage_tool("other", ("New.", "Returns are free within 30 days."))),
+        ],
         checkpointer=InMemorySaver(),
     )
-    model_server.will(Reply(calls=[("search", {"query": "q"})]), "A [2].", Reply(calls=[("other", {"query": "q"})]), "B [3], still [2].")
+    model_server.will(
+        Reply(calls=[("search", {"query": "q"})]),
+        "A [2].",
+        Reply(calls=[("other", {"query": "q"})]),
+        "B [3], still [2].",
+    )
     await graph.ainvoke(ask("one"), THREAD)
     state = await graph.ainvoke(ask("two"), THREAD)
     assert [(s["number"], s["text"]) for s in state["sources"]] == [(3, "New."), (2, "Shipping takes 3 days.")]
@@ -258,7 +287,9 @@ async def test_a_json_planner_gives_the_same_turn(model_server, tmp_path, shop):
 async def test_chatgpt_is_asked_through_the_responses_api_and_gets_its_reasoning_back(model_server, shop):
     settings = Settings(model="openai:gpt-6-luna", OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=model_server.url)
     graph = build(settings=settings, tools=shop.tools)
-    model_server.will(Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[1].sku}"})]), "It costs 4 [9].")
+    model_server.will(
+        Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[1].sku}"})]), "It costs 4 [9]."
+    )
     state = await graph.ainvoke(ask("price?"))
     first, second = model_server.requests
     assert first["store"] is False
@@ -270,7 +301,9 @@ async def test_chatgpt_is_asked_through_the_responses_api_and_gets_its_reasoning
 
 
 def test_synchronous_callers_get_the_same(graph, model_server, shop):
-    model_server.will(Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[*].sku}"})]), "Done.", "Bye.")
+    model_server.will(
+        Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[*].sku}"})]), "Done.", "Bye."
+    )
     events = list(graph.stream(ask("prices?"), THREAD, stream_mode=["custom", "values"]))
     assert [data["status"] for mode, data in events if mode == "custom"] == ["started", "finished"] * 2
     assert graph.get_state(THREAD).values["messages"][-1].text == "Done."

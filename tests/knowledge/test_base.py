@@ -19,8 +19,10 @@ from langchain_core.embeddings import Embeddings
 
 from agent.errors import ModelUnavailable, SelfhelpError
 from agent.knowledge import base as base_module
-from agent.knowledge.base import EmbedderChanged, IndexReport, IndexUnusable, KnowledgeBase, NoDocuments
+from agent.knowledge import folder as folder_module
+from agent.knowledge.base import EmbedderChanged, IndexUnusable, KnowledgeBase
 from agent.knowledge.embedders import Embedder, open_embedder
+from agent.knowledge.folder import IndexReport, NoDocuments
 from agent.state import Passage
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
@@ -198,7 +200,7 @@ class TestIndexing:
         assert passage.text == "Größe 42 für 10 €"
 
     async def test_skips_what_it_should_with_a_reason(self, base, docs, tmp_path, monkeypatch) -> None:
-        monkeypatch.setattr(base_module, "LARGEST_FILE", 2**20)
+        monkeypatch.setattr(folder_module, "LARGEST_FILE", 2**20)
         outside = write(tmp_path / "outside", {"secret.md": "# Secret"})
         write(docs, {".hidden.md": "x", ".git/notes.md": "x", "photo.png": b"x", "large.md": b"x" * (2**20 + 1)})
         (docs / "secret.md").symlink_to(outside / "secret.md")

@@ -61,16 +61,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @needs_weights
 def test_the_graph_gives_the_published_vectors(model: MiniLM, exact: Any) -> None:
-    tokens = [model._tokenizer.encode(text).ids for text in EXACT]
-    vectors = minilm.vectors_of(exact, tokens)
-    np.testing.assert_allclose(vectors[:, :6], list(EXACT.values()), atol=2e-6)
+    vectors = [minilm.vector_of(exact, model._tokenizer.encode(text).ids)[:6] for text in EXACT]
+    np.testing.assert_allclose(vectors, list(EXACT.values()), atol=2e-6)
 
 
 @needs_weights
-def test_eight_bits_agree_with_thirty_two(model: MiniLM, exact: Any) -> None:
-    tokens = [model._tokenizer.encode(text).ids for text in TEXTS]
-    cosines = (minilm.vectors_of(exact, tokens) * np.array(model.embed_documents(TEXTS))).sum(axis=1)
-    assert cosines.min() >= 0.98
+@pytest.mark.parametrize("text", TEXTS)
+def test_eight_bits_agree_with_thirty_two(model: MiniLM, exact: Any, text: str) -> None:
+    assert np.dot(minilm.vector_of(exact, model._tokenizer.encode(text).ids), model.embed_query(text)) >= 0.98
 
 
 @needs_weights
@@ -82,11 +80,8 @@ def test_vectors_are_unit_length_and_as_long_as_said(model: MiniLM) -> None:
 
 
 @needs_weights
-def test_a_texts_vector_hardly_depends_on_its_batch(model: MiniLM) -> None:
-    texts = [f"{number}: " + "more words " * (number * 7 % 40) for number in range(100)]
-    together, alone = np.array(model.embed_documents(texts)), np.array([model.embed_query(text) for text in texts])
-    assert (together * alone).sum(axis=1).min() > 0.98
-    assert (together @ alone.T).argmax(axis=1).tolist() == list(range(100))
+def test_a_texts_vector_does_not_depend_on_the_texts_beside_it(model: MiniLM) -> None:
+    assert model.embed_documents(TEXTS) == [model.embed_query(text) for text in TEXTS]
 
 
 @needs_weights
@@ -112,15 +107,15 @@ def test_threads_may_share_it(model: MiniLM) -> None:
 @needs_weights
 def test_it_is_built_once_and_again_when_damaged(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     MiniLM()
-    built = (cache / "model.onnx").stat().st_mtime_ns
+    built = (cache / "network.onnx").stat().st_mtime_ns
     with monkeypatch.context() as patch:
         patch.setattr(minilm, "_build", lambda _: pytest.fail("built again"))
         patch.setattr(minilm, "_extract_tokenizer", lambda _: pytest.fail("extracted again"))
         MiniLM()
-    (cache / "model.onnx").write_bytes(b"truncated")
+    (cache / "network.onnx").write_bytes(b"truncated")
     (cache / "tokenizer.json").write_bytes(b"{}")
     assert len(MiniLM().embed_query("whole again")) == MiniLM.dimension
-    assert (cache / "model.onnx").stat().st_mtime_ns != built
+    assert (cache / "network.onnx").stat().st_mtime_ns != built
     assert not list(cache.glob("*.part"))
 
 
@@ -135,7 +130,7 @@ def test_a_build_that_disagrees_is_refused(cache: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(minilm, "_LEAST_COSINE", 1.1)
     with pytest.raises(ModelUnavailable, match="differs from the original"):
         MiniLM()
-    assert not (cache / "model.onnx").exists()
+    assert not (cache / "network.onnx").exists()
 
 
 @needs_weights

@@ -84,7 +84,10 @@ def test_a_reference_passes_where_the_value_is_not_known_yet(name):
 
 
 def test_a_reference_to_every_element_in_a_single_value_fans_the_call_out():
-    assert resolve({"order_id": "${1[*].id}"}, ORDER, {1: [{"id": 3}, {"id": 4}]}, 32) == [{"order_id": 3}, {"order_id": 4}]
+    assert resolve({"order_id": "${1[*].id}"}, ORDER, {1: [{"id": 3}, {"id": 4}]}, 32) == [
+        {"order_id": 3},
+        {"order_id": 4},
+    ]
 
 
 def test_a_reference_to_every_element_in_a_list_stays_one_call():

@@ -32,7 +32,25 @@ def test_every_reference_of_the_grammar_is_read_back_as_written(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["$100", "${HOME}", "$1", "${0}", "${01}", "${1", "${1 }", "${ 1}", "${1.}", "${1[x]}", "${1[-1]}", "${1..a}", "$ {1}", "${-1}", "${1}}"[:3], "{1}", "${१}"],
+    [
+        "$100",
+        "${HOME}",
+        "$1",
+        "${0}",
+        "${01}",
+        "${1",
+        "${1 }",
+        "${ 1}",
+        "${1.}",
+        "${1[x]}",
+        "${1[-1]}",
+        "${1..a}",
+        "$ {1}",
+        "${-1}",
+        "${1}}"[:3],
+        "{1}",
+        "${१}",
+    ],
 )
 def test_text_outside_the_grammar_stays_literal(text):
     assert list(parse(text)) == []
@@ -100,7 +118,8 @@ def test_a_path_that_is_not_there_says_what_is(text, message):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [("a", "a"), (1.5, "1.5"), (None, "null"), (True, "true"), ([1, "b"], "1, b"), ({"a": 1}, '{"a": 1}')]
+    ("value", "text"),
+    [("a", "a"), (1.5, "1.5"), (None, "null"), (True, "true"), ([1, "b"], "1, b"), ({"a": 1}, '{"a": 1}')],
 )
 def test_values_inside_text_read_as_people_write_them(value, text):
     assert render(value) == text

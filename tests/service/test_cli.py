@@ -33,7 +33,14 @@ def environment(model_server, tmp_path):
 def run(environment, tmp_path):
     def selfhelp(*arguments, stdin="", **more):
         return subprocess.run(
-            [SELFHELP, *arguments], input=stdin, env=environment | more, cwd=tmp_path, capture_output=True, text=True, timeout=100
+            [SELFHELP, *arguments],
+            check=False,
+            input=stdin,
+            env=environment | more,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
         )
 
     return selfhelp
@@ -51,7 +58,7 @@ def test_ask_prints_plan_answer_sources_and_figures(run, model_server, tmp_path)
     model_server.will(Reply(calls=[("search", {"query": "return an item"})]), "Within 30 days [1]. Or never [9].")
     done = run("ask", "How long can I return?")
     assert done.returncode == 0, done.stderr
-    assert "✓ 1 search(query=\"return an item\")" in done.stdout
+    assert '✓ 1 search(query="return an item")' in done.stdout
     assert "Within 30 days [1]. Or never." in done.stdout
     assert "[1] Returns › Time  returns.md" in done.stdout
     assert "2 model calls" in done.stdout
@@ -78,10 +85,31 @@ def test_a_thread_is_carried_on(run, model_server):
 
 def test_chat_talks_and_knows_its_commands(run, model_server):
     model_server.will(Reply(calls=[("calculator", {"expression": "1+1"})]), "Two.", "Bien sûr.")
-    lines = ["what is 1+1?", "/plan", "/cost", "/persona", "/persona tutor", "and again", "/nonsense", "/help", "/new", "/quit"]
+    lines = [
+        "what is 1+1?",
+        "/plan",
+        "/cost",
+        "/persona",
+        "/persona tutor",
+        "and again",
+        "/nonsense",
+        "/help",
+        "/new",
+        "/quit",
+    ]
     done = run("chat", stdin="\n".join(lines))
     assert done.returncode == 0, done.stderr
-    for text in ("Hello! What can I help you with?", "Two.", "✓ 1 calculator", "2 model calls", "tutor", "What would you like to understand", "Bien sûr.", "no command /nonsense", "/persona [NAME]"):
+    for text in (
+        "Hello! What can I help you with?",
+        "Two.",
+        "✓ 1 calculator",
+        "2 model calls",
+        "tutor",
+        "What would you like to understand",
+        "Bien sûr.",
+        "no command /nonsense",
+        "/persona [NAME]",
+    ):
         assert text in done.stdout, text
     assert "patient tutor" in model_server.requests[2]["messages"][0]["content"]
 
@@ -166,7 +194,13 @@ def test_the_demo_shows_a_plan_and_a_cited_answer(run, model_server):
     def has_passages(body):
         assert "[1] " in str(body["messages"][-2])
 
-    plan = Reply(calls=[("get_order", {"order_id": 1012}), ("search", {"query": "return label"}), ("calculator", {"expression": "${1.total} - 4.9"})])
+    plan = Reply(
+        calls=[
+            ("get_order", {"order_id": 1012}),
+            ("search", {"query": "return label"}),
+            ("calculator", {"expression": "${1.total} - 4.9"}),
+        ]
+    )
     model_server.will(plan, Reply(text="You get 284.10 EUR back [1].", check=has_passages))
     done = run("demo", "--question", "What do I get back for order 1012?")
     assert done.returncode == 0, done.stderr
@@ -197,7 +231,9 @@ class Terminal:
 
     def __init__(self, command, environment, folder):
         self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder, start_new_session=True)
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder, start_new_session=True
+        )
         os.close(slave)
         self._seen = ""
 

@@ -14,7 +14,14 @@ from tools.registry import import_tools, loader
 
 @pytest.mark.parametrize(
     ("expression", "value"),
-    [("189.0 - 4.9", 184.1), ("2 * (3 + 4)", 14), ("7 // 2", 3), ("round(10 / 3, 2)", 3.33), ("max(1, 2)", 2), ("sqrt(9)", 3.0)],
+    [
+        ("189.0 - 4.9", 184.1),
+        ("2 * (3 + 4)", 14),
+        ("7 // 2", 3),
+        ("round(10 / 3, 2)", 3.33),
+        ("max(1, 2)", 2),
+        ("sqrt(9)", 3.0),
+    ],
 )
 def test_the_calculator_calculates(expression, value):
     assert calculator.invoke({"expression": expression}) == value
@@ -22,7 +29,19 @@ def test_the_calculator_calculates(expression, value):
 
 @pytest.mark.parametrize(
     "expression",
-    ["1 / 0", "2 +", "__import__('os')", "open('x')", "'a' * 3", "9 ** 9 ** 9", "(1).__class__", "x", "1 == 1", "1 " * 400, "[1, 2]"],
+    [
+        "1 / 0",
+        "2 +",
+        "__import__('os')",
+        "open('x')",
+        "'a' * 3",
+        "9 ** 9 ** 9",
+        "(1).__class__",
+        "x",
+        "1 == 1",
+        "1 " * 400,
+        "[1, 2]",
+    ],
 )
 def test_what_is_no_arithmetic_is_refused_in_words(expression):
     with pytest.raises(ToolException, match=r"cannot calculate|no arithmetic|longer than"):
