@@ -87,7 +87,8 @@ class Assistant:
     async def _open(self, name: str, context: Context, settings: Settings) -> Model:
         key = f"{name} {context.protocol} {context.temperature} {context.max_tokens}"
         opened = self._opened.setdefault(asyncio.get_running_loop(), {})
-        if key not in opened:
+        # A local model's server may have died since, and is then started again.
+        if key not in opened or opened[key].provider == "local":
             opened[key] = await open_model(name, settings, context)
         return opened[key]
 
