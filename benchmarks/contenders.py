@@ -19,7 +19,6 @@ from langgraph.graph.state import CompiledStateGraph
 from agent.checkpoints import open_checkpointer
 from agent.context import Context
 from agent.personas import SHIPPED, find_personas
-from agent.settings import Settings
 from benchmarks.critical_path import Pace, critical_path
 from benchmarks.model_process import ModelProcess
 from benchmarks.shapes import Shape, shop_tools
@@ -109,9 +108,9 @@ async def contenders(model: ModelProcess, tool_seconds: float) -> AsyncIterator[
     """
     tools = shop_tools(tool_seconds)
     with TemporaryDirectory() as folder:
-        ours, theirs = (Settings(data_dir=Path(folder, name)) for name in ("selfhelp", "react"))
+        ours, theirs = (model.settings(Path(folder, name)) for name in ("selfhelp", "create_agent"))
         async with open_checkpointer(ours) as saver, open_checkpointer(theirs) as other_saver:
-            selfhelp = build(model=model.chat, tools=tools, checkpointer=saver, settings=ours)
+            selfhelp = build(tools=tools, checkpointer=saver, settings=ours)
             react: Graph = create_agent(
                 model.chat,
                 [calculator, clock, *tools],

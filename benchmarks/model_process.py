@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
+from agent.settings import Settings
 from tests.support.model_server import Body, ModelServer, Reply, serve
 
 
@@ -42,9 +44,13 @@ class ModelProcess:
     url: str
     commands: Connection
 
+    def settings(self, folder: Path) -> Settings:
+        """Return settings that name this server, as its users do, and keep threads in a folder."""
+        return Settings(model="compatible:scripted", base_url=self.url, data_dir=folder)
+
     @property
     def chat(self) -> BaseChatModel:
-        """A chat model that asks this server."""
+        """A chat model that asks this server, as users of LangChain make one."""
         return ChatOpenAI(
             model="scripted",
             base_url=self.url,

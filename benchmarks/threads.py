@@ -78,7 +78,7 @@ class Thread:
 def main() -> None:
     """Run a long thread. Exits with 1 if its late turns store over a tenth more than its early ones."""
     with TemporaryDirectory() as folder, model_process(Script(repeat=replied)) as model:
-        thread = asyncio.run(measure(model, Settings(data_dir=Path(folder))))
+        thread = asyncio.run(measure(model, model.settings(Path(folder))))
     console = Console()
     console.print(table(thread))
     console.print(f"Database {thread.size / 1e6:.1f} MB, loaded in {1000 * median(thread.loads):.0f} ms")
@@ -99,7 +99,7 @@ async def measure(model: ModelProcess, settings: Settings) -> Thread:
     turns: list[float] = []
     stored: dict[int, Stored] = {}
     async with open_checkpointer(settings) as saver:
-        graph = build(model=model.chat, tools=[document], checkpointer=saver, settings=settings)
+        graph = build(tools=[document], checkpointer=saver, settings=settings)
         for number in range(1, TURNS + 1):
             turns.append(await turn(graph, number))
             model.forget()

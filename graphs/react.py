@@ -23,6 +23,7 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Command
 
 from agent.context import Context, current
+from agent.knowledge.base import KnowledgeBase
 from agent.run import Assistant, Run
 from agent.settings import Settings
 from tools.registry import loader
@@ -66,7 +67,7 @@ def build(
     *,
     model: BaseChatModel | None = None,
     tools: Sequence[BaseTool] | None = None,
-    knowledge: Any = None,
+    knowledge: KnowledgeBase | None = None,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     store: BaseStore | None = None,
     settings: Settings | None = None,

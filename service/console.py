@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from agent.state import Source, Usage
 from service.conversation import Answer, Event, StepEvent, Token
 
 _MARKS = {"finished": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
+_HEADING = re.compile(r"\A(?:#.*\n+)+")
 LONGEST_ARGUMENTS = 70
 LONGEST_QUOTE = 160
 
@@ -113,7 +115,7 @@ def plan_tree(steps: Any) -> Tree:
 def source_line(source: Source) -> Text:
     """Write a source in one line: number, title, place, the beginning of the quote, and where to open it."""
     place = source["heading"] or (f"page {source['page']}" if source["page"] else "")
-    quote = " ".join(source["text"].split())
+    quote = " ".join(_HEADING.sub("", source["text"]).split())
     line = Text(f"[{source['number']}] ", style="cyan")
     line.append(" › ".join(filter(None, (source["title"], place))), style="bold")
     line.append(f"  {source['document']}\n", style="dim")
@@ -123,14 +125,20 @@ def source_line(source: Source) -> Text:
 
 def figures(usage: Usage, seconds: float | None = None) -> str:
     """Write tokens, cost and, where known, time in one line."""
-    cost = "cost unknown" if usage["cost"] is None else f"${usage['cost']:.5f}" if usage["cost"] else "no cost"
-    calls = len(usage["calls"])
-    took = "" if seconds is None else f" · {seconds:.1f} s"
-    removed = f" · {usage['citations_removed']} false citations removed" if usage["citations_removed"] else ""
-    return (
-        f"{calls} model call{'' if calls == 1 else 's'} · {usage['input']:,} tokens in ({usage['cached']:,} cached), "
-        f"{usage['output']:,} out · {cost}{took}{removed}"
-    )
+    parts = [
+        _counted(len(usage["calls"]), "model call"),
+        f"{usage['input']:,} tokens in ({usage['cached']:,} cached), {usage['output']:,} out",
+        "cost unknown" if usage["cost"] is None else f"${usage['cost']:.5f}" if usage["cost"] else "no cost",
+    ]
+    if seconds is not None:
+        parts.append(f"{seconds:.1f} s")
+    if usage["citations_removed"]:
+        parts.append(f"{_counted(usage['citations_removed'], 'false citation')} removed")
+    return " · ".join(parts)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def as_json(answer: Answer, thread: str) -> str:

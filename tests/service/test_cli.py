@@ -62,7 +62,7 @@ def test_ask_prints_plan_answer_sources_and_figures(run, model_server, tmp_path)
     assert "Within 30 days [1]. Or never." in done.stdout
     assert "[1] Returns › Time  returns.md" in done.stdout
     assert "2 model calls" in done.stdout
-    assert "1 false citations removed" in done.stdout
+    assert "1 false citation removed" in done.stdout
 
 
 def test_ask_as_json_is_one_object(run, model_server):

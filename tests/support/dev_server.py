@@ -75,8 +75,15 @@ class DevServer:
         """Start the process and wait until it answers."""
         self._write_documents()
         self._port = _free_port()
-        command = [Path(sys.executable).with_name("langgraph"), "dev", "--no-browser", "--no-reload"]
-        command += ["--port", str(self._port), "--n-jobs-per-worker", "10", "--config", REPOSITORY / "langgraph.json"]
+        command = [str(Path(sys.executable).with_name("langgraph")), "dev", "--no-browser", "--no-reload"]
+        command += [
+            "--port",
+            str(self._port),
+            "--n-jobs-per-worker",
+            "10",
+            "--config",
+            str(REPOSITORY / "langgraph.json"),
+        ]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
