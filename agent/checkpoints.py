@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,44 @@ from typing import Any
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent.errors import SettingsError
 from agent.settings import Settings, load_settings
 
 THREADS_FILE = "threads.sqlite"
 BUSY_MILLISECONDS = 10_000
+
+_RUN = "json_extract(CAST(metadata AS TEXT), '$.run_id')"
+_OF_RUN = f"SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_RUN} = :run"
+_BUILT_ON = (
+    f"SELECT 1 FROM checkpoints WHERE {_RUN} IS NOT :run "
+    f"AND (thread_id, checkpoint_ns, parent_checkpoint_id) IN ({_OF_RUN}) LIMIT 1"
+)
+_DELETE_WRITES = f"DELETE FROM writes WHERE (thread_id, checkpoint_ns, checkpoint_id) IN ({_OF_RUN})"
+_DELETE_CHECKPOINTS = f"DELETE FROM checkpoints WHERE {_RUN} = :run"
+
+
+class ThreadSaver(AsyncSqliteSaver):
+    """LangGraph's SQLite checkpointer, with what the LangGraph server needs to roll a run back."""
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of runs.
+
+        A run that later state was built on is kept: messages are stored as deltas, and that state is made of its own.
+
+        Args:
+            run_ids: ids of the runs.
+        """
+        async with self.lock, self.conn.cursor() as cursor:
+            for run_id in run_ids:
+                run = {"run": run_id}
+                await cursor.execute(_BUILT_ON, run)
+                if await cursor.fetchone():
+                    continue
+                await cursor.execute(_DELETE_WRITES, run)
+                await cursor.execute(_DELETE_CHECKPOINTS, run)
+            await self.conn.commit()
 
 
 @asynccontextmanager
@@ -41,8 +73,6 @@ async def threads() -> AsyncIterator[BaseCheckpointSaver[Any]]:
 
 @asynccontextmanager
 async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
     path = settings.data_dir / THREADS_FILE
     try:
         await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
@@ -51,7 +81,7 @@ async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]
         message = f"threads cannot be kept in {path}: {error}. Set SELFHELP_DATA_DIR to a folder that can be written"
         raise SettingsError(message) from None
     try:
-        saver = AsyncSqliteSaver(connection, serde=JsonPlusSerializer())
+        saver = ThreadSaver(connection, serde=JsonPlusSerializer())
         await saver.setup()
         yield saver
     finally:

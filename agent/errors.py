@@ -1,8 +1,11 @@
 """The errors that people see. Each message says what is wrong and what to do."""
 
 
-class SelfhelpError(Exception):
-    """An error whose message says what is wrong and what to do."""
+class SelfhelpError(RuntimeError):
+    """An error whose message says what is wrong and what to do.
+
+    It is a RuntimeError because the LangGraph server keeps the messages of other errors from its clients.
+    """
 
 
 class ModelUnavailable(SelfhelpError):

@@ -92,7 +92,7 @@ class Asker:
         citations = CitationCheck(sources_of(messages).keys())
         rounds = rounds_of(messages)
         answer_only = rounds >= (self.run.context.max_rounds or model.rounds)
-        speaker = model.speaker(self.run.tools, citations, answer_only=answer_only)
+        speaker = model.speaker(self.run.tools, citations, messages, answer_only=answer_only)
         last_word = [SystemMessage(model.last_word(question_of(messages)))] if answer_only else []
         prompt = [self.run.system(model), *messages, *last_word]
         steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)

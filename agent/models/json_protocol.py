@@ -3,6 +3,10 @@
 The reply is `{"answer": text}` or `{"steps": [{"tool": name, "args": {…}}, …]}`. On the way in, tool calls and results
 of the history are written as text; on the way out, the JSON is read as it streams and becomes the same chunks that a
 model with function calling gives.
+
+A small model that must answer writes `{"answer": [{"about", "from", "text"}, …]}`: for each call of the turn which
+passage says what it looked for, then the sentence. So it settles on evidence before it writes. Where it found data as
+well, it draws a conclusion, whose `sum` is calculated here: `{"text": …, "sum": "129.00 - 15.50", "unit": "EUR"}`.
 """
 
 from __future__ import annotations
@@ -16,19 +20,30 @@ from typing import Any
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
+    AnyMessage,
     BaseMessage,
     HumanMessage,
     SystemMessage,
     ToolMessage,
 )
 from langchain_core.messages.tool import tool_call_chunk
+from simpleeval import simple_eval
 
 from agent.errors import BrokenReply
+from agent.state import turn_of
 from agent.toolset import Toolset
 
 MAX_STEPS = 8
+NOTHING = "nothing"
 
-_OPENING = re.compile(r'\s*(?:```(?:json)?\s*)?\{\s*"(?P<kind>answer|steps)"\s*:\s*["\[]')
+# One sentence each, of bounded length: a small model otherwise copies passages whole.
+_SENTENCE = {"type": "string", "pattern": r"^([^\n\[\].]|\.[0-9a-z@]){1,200}\.?$"}
+_SUM = {"type": "string", "pattern": r"^[0-9.(][0-9 .+*/()-]{0,60}$"}
+_UNIT = {"type": "string", "pattern": r"^[^\n\[\]0-9]{0,12}$"}
+_OPENING = re.compile(
+    r'\s*(?:```(?:json)?\s*)?\{\s*"(?:(?P<answer>answer)"\s*:\s*"|(?P<sentences>answer)"\s*:\s*\[|(?P<steps>steps)"\s*:\s*\[)'
+)
+_NUMBER = re.compile(r" \[[0-9]+\]$")
 _SEPARATOR = re.compile(r"[\s,]*")
 # The part of a JSON string that can be decoded already: no half escape, no half surrogate pair.
 _DECODABLE = re.compile(
@@ -46,12 +61,42 @@ def response_format(tools: Toolset) -> dict[str, Any]:
     ]
     plan = _object({"steps": {"type": "array", "minItems": 1, "maxItems": MAX_STEPS, "items": {"anyOf": steps}}})
     schema = {"anyOf": [plan, _object({"answer": {"type": "string", "minLength": 1}})]}
+    return json_schema(schema)
+
+
+def json_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the response format of a JSON schema."""
     return {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": schema}}
+
+
+def answer_schema(messages: Sequence[AnyMessage]) -> dict[str, Any] | None:
+    """Return the schema of an answer from the turn's results, call by call; None where there are none.
+
+    Args:
+        messages: the conversation, with the results at its end.
+    """
+    turn = turn_of(messages)
+    calls = {str(call["id"]): call for message in turn if isinstance(message, AIMessage) for call in message.tool_calls}
+    results = [(calls[message.tool_call_id], message) for message in turn if isinstance(message, ToolMessage)]
+    found = [_sentence(call["name"], call["args"], message) for call, message in results]
+    if not found:
+        return None
+    conclusions = [_object({"text": _SENTENCE, "sum": _SUM, "unit": _UNIT}), _object({"text": _SENTENCE})]
+    sources = [_has_sources(message) for _, message in results]
+    concludes = any(sources) and not all(sources)
+    items = [*found, *([{"anyOf": conclusions}] if concludes else [])]
+    sentences = {"type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items)}
+    return _object({"answer": sentences})
 
 
 def described(tools: Toolset) -> str:
     """Write the tools as the system prompt shows them, one line each."""
     return "\n".join(f"- {tool.name}({_signature(tool.function)}): {tool.function['description']}" for tool in tools)
+
+
+def compact(value: Any) -> str:
+    """Write JSON without white space, as the grammar has a local model write it: what it reads is what it wrote."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def written(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
@@ -66,7 +111,7 @@ def written(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
         if isinstance(message, AIMessage) and message.tool_calls:
             steps = [{"tool": call["name"], "args": call["args"]} for call in message.tool_calls]
             numbers = {str(call["id"]): number for number, call in enumerate(message.tool_calls, start=1)}
-            out.append(AIMessage(json.dumps({"steps": steps}, ensure_ascii=False)))
+            out.append(AIMessage(compact({"steps": steps})))
         elif isinstance(message, ToolMessage):
             reference = f"${{{numbers.get(message.tool_call_id, '?')}}}"
             _say(out, f"Result {reference} of {message.name}:\n{message.text}")
@@ -98,6 +143,8 @@ class ReplyReader:
             self._recognise()
         if self._kind == "text":
             yield from self._plain_text()
+        elif self._kind == "sentences" and not self._finished:
+            yield from self._sentences()
         elif self._kind == "answer" and not self._finished:
             yield from self._answer()
         elif self._kind == "steps" and not self._finished:
@@ -116,7 +163,7 @@ class ReplyReader:
 
     def _recognise(self) -> None:
         if opening := _OPENING.match(self._text):
-            self._kind, self._position = opening["kind"], opening.end()
+            self._kind, self._position = opening.lastgroup, opening.end()
         elif (begin := self._text.lstrip()) and begin[0] not in "{`":
             self._kind = "text"
 
@@ -133,6 +180,16 @@ class ReplyReader:
             yield AIMessageChunk(content=json.loads(f'"{decodable[0]}"', strict=False))
 
     def _calls(self) -> Iterator[AIMessageChunk]:
+        for step in self._items():
+            yield self._call(step)
+
+    def _sentences(self) -> Iterator[AIMessageChunk]:
+        for item in self._items():
+            text = spoken(item)
+            yield AIMessageChunk(content=f" {text}" if self._steps else text)
+            self._steps += 1
+
+    def _items(self) -> Iterator[Any]:
         while True:
             between = _SEPARATOR.match(self._text, self._position)
             self._position = between.end() if between else self._position
@@ -140,10 +197,10 @@ class ReplyReader:
                 self._finished = True
                 return
             try:
-                step, self._position = _DECODER.raw_decode(self._text, self._position)
+                item, self._position = _DECODER.raw_decode(self._text, self._position)
             except ValueError:
                 return
-            yield self._call(step)
+            yield item
 
     def _call(self, step: Any) -> AIMessageChunk:
         if not isinstance(step, dict) or not isinstance(step.get("tool"), str):
@@ -156,6 +213,21 @@ class ReplyReader:
         )
         self._steps += 1
         return AIMessageChunk(content="", tool_call_chunks=[chunk])
+
+
+def spoken(item: Any) -> str:
+    """Write one item of an answer as text: its sentence, what its sum comes to, and the number of its passage.
+
+    Raises:
+        BrokenReply: it has no text.
+    """
+    if not isinstance(item, dict) or not isinstance(item.get("text"), str):
+        raise BrokenReply("a sentence of the model's answer has no text")
+    text = item["text"].strip()
+    if "sum" in item:
+        return f"{text.rstrip('.:= ')} {_calculated(str(item['sum']))} {item.get('unit') or ''}".rstrip() + "."
+    number = _NUMBER.search(str(item.get("from", "")))
+    return text + (number[0] if number else "")
 
 
 async def read(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:
@@ -174,6 +246,30 @@ async def read(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessage
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _sentence(tool: str, args: dict[str, Any], result: ToolMessage) -> dict[str, Any]:
+    if not _has_sources(result):
+        return _object({"about": {"const": tool}, "from": {"const": tool}, "text": _SENTENCE})
+    labels = [f"{_place(source)} [{source['number']}]" for source in result.artifact["sources"]]
+    about = next((value for value in args.values() if isinstance(value, str)), tool)
+    return _object({"about": {"const": about}, "from": {"enum": [*labels, NOTHING]}, "text": _SENTENCE})
+
+
+def _has_sources(result: ToolMessage) -> bool:
+    return isinstance(result.artifact, dict) and bool(result.artifact.get("sources"))
+
+
+def _place(source: dict[str, Any]) -> str:
+    return f"{source['title']} › {source['heading']}" if source["heading"] else str(source["title"])
+
+
+def _calculated(expression: str) -> str:
+    try:
+        value = simple_eval(expression)
+        return f"{expression} = {value if isinstance(value, int) else format(value, '.2f').removesuffix('.00')}"
+    except Exception:  # noqa: BLE001  it is the model's text: what cannot be calculated is shown as it stands
+        return expression
 
 
 def _signature(function: dict[str, Any]) -> str:

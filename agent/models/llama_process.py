@@ -53,6 +53,7 @@ def serve(*, path: str, name: str, key: str, context: int, threads: int, debug: 
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     # Weights repacked at loading take 0.6 GB and two seconds; on x86 they write a fifth faster and read a fifth slower.
     params.no_extra_bufts = True
+    params.warmup = False
     return xllamacpp.Server(params)
 
 

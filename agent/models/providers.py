@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
@@ -17,8 +18,9 @@ from agent.citations import CitationCheck
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.models import json_protocol
+from agent.models.local import json_grammar
 from agent.models.speaker import Speaker
-from agent.prompts import ANSWER_FROM_RESULTS, ANSWER_NOW
+from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
 from agent.toolset import Toolset
 
@@ -60,22 +62,30 @@ class Model:
 
     def last_word(self, question: str) -> str:
         """Return what the model is told when it must answer."""
+        if self.provider == "local":
+            return ANSWER_AS_JSON.format(question=question)
         return ANSWER_FROM_RESULTS.format(question=question) if self.protocol == "json" else ANSWER_NOW
 
-    def speaker(self, tools: Toolset, citations: CitationCheck, *, answer_only: bool) -> Speaker:
+    def speaker(
+        self, tools: Toolset, citations: CitationCheck, messages: Sequence[AnyMessage], *, answer_only: bool
+    ) -> Speaker:
         """Return the model with tools bound, for one call.
 
         Args:
             tools: the tools it may call.
             citations: checks what it writes.
+            messages: the conversation, whose results an answer may rest on.
             answer_only: whether it must answer in text now, although the tools stay in its prompt.
         """
-        options = self._options(tools, answer_only=answer_only)
+        options = self._options(tools, messages, answer_only=answer_only)
         return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", citations=citations)
 
-    def _options(self, tools: Toolset, *, answer_only: bool) -> dict[str, Any]:
+    def _options(self, tools: Toolset, messages: Sequence[AnyMessage], *, answer_only: bool) -> dict[str, Any]:
         if self.protocol == "json":
-            return {} if answer_only else self._constrained(json_protocol.response_format(tools))
+            if not answer_only:
+                return self._constrained(json_protocol.response_format(tools))
+            schema = json_protocol.answer_schema(messages) if self.provider == "local" else None
+            return self._constrained(json_protocol.json_schema(schema)) if schema else {}
         functions = [{"type": "function", "function": tool.shown} for tool in tools]
         if not functions:
             return {}
@@ -86,6 +96,9 @@ class Model:
     def _constrained(self, response_format: dict[str, Any]) -> dict[str, Any]:
         if not hasattr(self.chat, "extra_body"):
             return {"response_format": response_format}
+        if self.provider == "local":
+            constraint = {"grammar": json_grammar(response_format["json_schema"]["schema"])}
+            return {"extra_body": {**(self.chat.extra_body or {}), **constraint}}
         # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
         return {"extra_body": {**(self.chat.extra_body or {}), "response_format": response_format}}
 

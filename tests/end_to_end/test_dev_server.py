@@ -6,7 +6,6 @@ import asyncio
 import threading
 import uuid
 
-import pytest
 from langgraph_sdk import get_client
 
 from tests.end_to_end.conversation import ask, let_go, plan_that_hangs, runs_of, texts, turn, until_it_hangs
@@ -270,7 +269,6 @@ async def test_a_client_that_disconnects_in_mid_answer_leaves_a_thread_that_work
     assert texts(await turn(client, thread, "hello?")) == ["go", "hello?", "Here I am."]
 
 
-@pytest.mark.xfail(reason="AsyncSqliteSaver has no adelete_for_runs", strict=True)
 async def test_a_run_that_is_rolled_back_leaves_no_trace_in_its_thread(client, thread, model, server, name):
     model.will("Hello!", plan_that_hangs(name), "After it.")
     await turn(client, thread, "hi")
@@ -280,7 +278,6 @@ async def test_a_run_that_is_rolled_back_leaves_no_trace_in_its_thread(client, t
     assert texts(state) == ["hi", "Hello!", "instead", "After it."]
 
 
-@pytest.mark.xfail(reason="the server hides the message of an error that is no RuntimeError or ValueError", strict=True)
 async def test_a_setting_that_cannot_be_used_is_said(shared_server):
     async with get_client(url=shared_server.url) as client:
         thread = (await client.threads.create())["thread_id"]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ for chunk in client.chat.completions.create(model=server.model, messages=count, 
         print(server.process.pid, flush=True)
         HOW
 """
+
+
+needs_engine = pytest.mark.skipif(find_spec("xllamacpp") is None, reason="xllamacpp is in the extra local")
 
 
 @pytest.fixture
@@ -191,17 +195,20 @@ def test_the_server_ends_with_the_program_even_during_a_reply(how: str, code: in
     assert ended
 
 
+@needs_engine
 async def test_a_path_that_does_not_exist_is_an_error_each_time(missing: Path) -> None:
     for _ in range(2):
         with pytest.raises(ModelUnavailable, match="correct the path in SELFHELP_MODEL"):
             await serve(missing)
 
 
+@needs_engine
 async def test_a_folder_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="cannot be read"):
         await serve(tmp_path)
 
 
+@needs_engine
 async def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
     page = tmp_path / "model.gguf"
     page.write_text("<html>404</html>")
@@ -209,16 +216,16 @@ async def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
         await serve(page)
 
 
+@needs_engine
 async def test_a_gguf_file_of_nonsense_is_an_error(tmp_path: Path) -> None:
-    pytest.importorskip("xllamacpp")
     nonsense = tmp_path / "model.gguf"
     nonsense.write_bytes(b"GGUF" + os.urandom(10_000))
     with pytest.raises(ModelUnavailable, match=r"cannot load .*model\.gguf"):
         await serve(nonsense)
 
 
+@needs_engine
 async def test_one_caller_giving_up_does_not_stop_the_start(tmp_path: Path) -> None:
-    pytest.importorskip("xllamacpp")
     nonsense = tmp_path / "model.gguf"
     nonsense.write_bytes(b"GGUF" + os.urandom(10_000))
     hasty, patient = asyncio.create_task(serve(nonsense)), asyncio.create_task(serve(nonsense))
@@ -240,7 +247,7 @@ def test_cores_count_affinity_siblings_and_quota(monkeypatch: pytest.MonkeyPatch
         f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list": f"{cpu % 4},{cpu % 4 + 4}"
         for cpu in range(8)
     }
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(local, "_read", lambda path: files.get(path, ""))
     assert cores() == 4
     files["/sys/fs/cgroup/cpu.max"] = "max 100000"

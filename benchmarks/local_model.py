@@ -1,0 +1,85 @@
+"""The example company's questions, asked of the configured local model: `python -m benchmarks.local_model [N …]`.
+
+The first four are the demo's; the prompts were never fitted to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.embedders import open_embedder
+from agent.settings import Settings
+from agent.state import State
+from examples.shop.orders import create
+from examples.shop.tools import shop_tools
+from graphs.assistant import AssistantGraph, build
+
+SHOP = Path(__file__).parent.parent / "examples" / "shop"
+DEMO = 4
+
+
+def questions() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (SHOP / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+async def company(folder: Path) -> AssistantGraph:
+    """Build the example company's assistant on the local model, as the demo does.
+
+    Args:
+        folder: where its orders and its knowledge base go.
+    """
+    create(folder / "orders.sqlite")
+    knowledge = await KnowledgeBase.open(folder / "knowledge", await open_embedder("minilm"))
+    await knowledge.index(SHOP / "docs")
+    settings = Settings(model="local", data_dir=folder / "data")
+    return build(settings=settings, tools=shop_tools(folder / "orders.sqlite"), knowledge=knowledge)
+
+
+def faults(question: dict[str, Any], state: State) -> list[str]:
+    """Return what is wrong with an answer.
+
+    Args:
+        question: a line of questions.jsonl.
+        state: the thread after it.
+    """
+    answer = str(state["messages"][-1].text)
+    cited = {source["document"] for source in state["sources"]}
+    missing = [f"no {fact!r}" for fact in question["facts"] if not re.search(fact, answer, re.IGNORECASE | re.DOTALL)]
+    uncited = [f"{document} is not cited" for document in question["needs"] if document not in cited]
+    needless = [f"{document} is cited" for document in sorted(cited)] if not question["needs"] else []
+    return [*missing, *uncited, *needless]
+
+
+async def measure(chosen: list[int]) -> None:
+    right: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        graph = await company(Path(folder))
+        for number, question in enumerate(questions(), start=1):
+            if chosen and number not in chosen:
+                continue
+            start = time.perf_counter()
+            state = await graph.ainvoke({"messages": [("user", question["question"])]})
+            seconds = time.perf_counter() - start
+            wrong = faults(question, state)
+            for kind in (question["kind"], "demo" if number <= DEMO else "held out"):
+                asked[kind] += 1
+                right[kind] += not wrong
+            plan = "; ".join(f"{step['tool']} {json.dumps(step['args'])} {step['status']}" for step in state["plan"])
+            print(f"{number:2} {'wrong' if wrong else 'right'} {seconds:5.1f} s  {question['question']}")
+            print(f"   {plan}\n   {state['messages'][-1].text}", *wrong, sep="\n   ", flush=True)
+    for kind, count in asked.items():
+        print(f"{kind:24} {right[kind]} of {count}")
+
+
+if __name__ == "__main__":
+    asyncio.run(measure([int(argument) for argument in sys.argv[1:]]))
