@@ -86,8 +86,8 @@ ANSWER_AS_JSON = "Answer from these results, as JSON.\nQuestion: {question}"
 ANSWER_FROM_RESULTS = """\
 Question: {question}
 Answer it in one to three sentences from the results above. Behind each sentence put the number of the passage it \
-comes from in brackets, such as [1]. Work amounts out step by step. If the results do not hold the answer, say: I do not \
-know, our documents do not say."""
+comes from in brackets, such as [1]. Work amounts out step by step. If the results do not hold the answer, say: I do \
+not know, our documents do not say."""
 
 
 def system_prompt(persona: Persona, tools: Toolset, *, json_plans: bool) -> str:

@@ -223,7 +223,7 @@ def spoken(item: Any) -> str:
     """
     if not isinstance(item, dict) or not isinstance(item.get("text"), str):
         raise BrokenReply("a sentence of the model's answer has no text")
-    text = item["text"].strip()
+    text: str = item["text"].strip()
     if "sum" in item:
         return f"{text.rstrip('.:= ')} {_calculated(str(item['sum']))} {item.get('unit') or ''}".rstrip() + "."
     number = _NUMBER.search(str(item.get("from", "")))
