@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.channels import DeltaChannel
 from langgraph.graph.message import _messages_delta_reducer
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+Message = TypeVar("Message", bound=BaseMessage)
 StepStatus = Literal["planned", "finished", "failed", "skipped"]
 
 # With a snapshot at every thousandth update, 200 turns of 5 results of 2 KB take 5 MB of SQLite; with LangGraph's
@@ -116,7 +117,7 @@ class State(TypedDict):
     usage: Annotated[NotRequired[Usage], Field(title="Usage", description="Tokens and cost of the turn.")]
 
 
-def turn_of(messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+def turn_of(messages: Sequence[Message]) -> Sequence[Message]:
     """Return the messages of the turn under way: those after the last message of a person."""
     start = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
     return messages[start + 1 :]
@@ -137,7 +138,7 @@ def calls_of(message: AIMessage) -> list[str]:
     return [str(call["id"]) for call in (*message.tool_calls, *message.invalid_tool_calls)]
 
 
-def sources_of(messages: Iterable[AnyMessage]) -> dict[int, Source]:
+def sources_of(messages: Iterable[BaseMessage]) -> dict[int, Source]:
     """Return the thread's passages by number. They travel as artifacts of the tool messages that showed them."""
     return {
         source["number"]: source

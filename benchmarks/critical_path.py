@@ -38,8 +38,8 @@ def critical_path(replies: Sequence[Reply], pace: Pace, *, ahead: bool) -> float
         end(call)   = start(call) + tool
         reply       = max(arrival(the reply's last piece), end(each call))
 
-    a turn takes the sum over its replies. So a plan and its answer take: first token and tokens until the call closes that
-    the longest path starts with, the tools on that path, and the second model call.
+    a turn takes the sum over its replies. So a plan and its answer take: first token and tokens until the call closes
+    that the longest path starts with, the tools on that path, and the second model call.
 
     Args:
         replies: the model's replies in their order; the pieces counted are those that the server streams.

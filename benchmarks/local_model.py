@@ -1,6 +1,6 @@
 """The example company's questions, asked of the configured local model: `python -m benchmarks.local_model [N …]`.
 
-The first four are the demo's; the prompts were never fitted to the others.
+The first four are the demo's, on which the prompts were tuned.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import (
@@ -29,8 +29,9 @@ from langchain_core.messages import (
 from langchain_core.messages.tool import tool_call_chunk
 from simpleeval import simple_eval
 
+from agent.attribution import attributed
 from agent.errors import BrokenReply
-from agent.state import turn_of
+from agent.state import Source, turn_of
 from agent.toolset import Toolset
 
 MAX_STEPS = 8
@@ -43,7 +44,7 @@ _UNIT = {"type": "string", "pattern": r"^[^\n\[\]0-9]{0,12}$"}
 _OPENING = re.compile(
     r'\s*(?:```(?:json)?\s*)?\{\s*"(?:(?P<answer>answer)"\s*:\s*"|(?P<sentences>answer)"\s*:\s*\[|(?P<steps>steps)"\s*:\s*\[)'
 )
-_NUMBER = re.compile(r" \[[0-9]+\]$")
+_NUMBER = re.compile(r" \[([0-9]+)\]$")
 _SEPARATOR = re.compile(r"[\s,]*")
 # The part of a JSON string that can be decoded already: no half escape, no half surrogate pair.
 _DECODABLE = re.compile(
@@ -123,13 +124,19 @@ def written(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
 
 class ReplyReader:
-    """Reads a JSON reply piece by piece. Text that is no JSON at all is taken as the answer."""
+    """Reads a JSON reply piece by piece. Text that is no JSON at all is taken as the answer.
 
-    def __init__(self) -> None:
+    Args:
+        sources: the turn's passages by number, on which the sentences of an answer may rest.
+    """
+
+    def __init__(self, sources: Mapping[int, Source] | None = None) -> None:
+        self._sources = sources or {}
         self._text = ""
         self._position = 0
         self._kind: str | None = None
         self._steps = 0
+        self._said: set[str] = set()
         self._finished = False
 
     def feed(self, text: str) -> Iterator[AIMessageChunk]:
@@ -185,9 +192,10 @@ class ReplyReader:
 
     def _sentences(self) -> Iterator[AIMessageChunk]:
         for item in self._items():
-            text = spoken(item)
-            yield AIMessageChunk(content=f" {text}" if self._steps else text)
-            self._steps += 1
+            text = spoken(item, self._sources)
+            if text not in self._said:  # two calls that found nothing make the model say so twice
+                yield AIMessageChunk(content=f" {text}" if self._said else text)
+                self._said.add(text)
 
     def _items(self) -> Iterator[Any]:
         while True:
@@ -215,8 +223,12 @@ class ReplyReader:
         return AIMessageChunk(content="", tool_call_chunks=[chunk])
 
 
-def spoken(item: Any) -> str:
+def spoken(item: Any, sources: Mapping[int, Source]) -> str:
     """Write one item of an answer as text: its sentence, what its sum comes to, and the number of its passage.
+
+    Args:
+        item: what the model wrote.
+        sources: the turn's passages by number.
 
     Raises:
         BrokenReply: it has no text.
@@ -226,17 +238,22 @@ def spoken(item: Any) -> str:
     text: str = item["text"].strip()
     if "sum" in item:
         return f"{text.rstrip('.:= ')} {_calculated(str(item['sum']))} {item.get('unit') or ''}".rstrip() + "."
-    number = _NUMBER.search(str(item.get("from", "")))
-    return text + (number[0] if number else "")
+    label = _NUMBER.search(str(item.get("from", "")))
+    number = attributed(text, int(label[1]) if label else None, sources)
+    return f"{text} [{number}]" if number else text
 
 
-async def read(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:
+async def read(chunks: AsyncIterator[AIMessageChunk], sources: Mapping[int, Source]) -> AsyncIterator[AIMessageChunk]:
     """Turn the chunks of a JSON reply into those of a reply with tool calls. Usage and metadata pass through.
+
+    Args:
+        chunks: the reply as it streams.
+        sources: the turn's passages by number.
 
     Raises:
         BrokenReply: the reply is no answer and no plan.
     """
-    reader = ReplyReader()
+    reader = ReplyReader(sources)
     async for chunk in chunks:
         for piece in reader.feed(str(chunk.text)):
             yield piece

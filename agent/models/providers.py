@@ -216,6 +216,10 @@ def _client(*, loopback: bool) -> httpx2.AsyncClient:
 
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     if loopback not in clients:
-        # A proxy from the environment must not see what goes to this machine.
-        clients[loopback] = httpx2.AsyncClient(trust_env=not loopback, timeout=REQUEST_TIMEOUT, follow_redirects=True)
+        # A proxy from the environment must not see what goes to this machine; and llama.cpp closes connections that are
+        # kept alive without saying so.
+        limits = httpx2.Limits(max_keepalive_connections=0) if loopback else httpx2.Limits()
+        clients[loopback] = httpx2.AsyncClient(
+            trust_env=not loopback, timeout=REQUEST_TIMEOUT, follow_redirects=True, limits=limits
+        )
     return clients[loopback]

@@ -18,6 +18,7 @@ from agent.citations import CitationCheck
 from agent.errors import BrokenReply
 from agent.models import json_protocol
 from agent.models.failures import explained
+from agent.state import sources_of, turn_of
 
 LONGEST_BLANK = 400
 
@@ -54,7 +55,7 @@ class Speaker(BaseChatModel):
         # Without callbacks, the inner call is not streamed and counted a second time.
         chunks = not_blank(self.inner.astream(sent, {"callbacks": []}, **self.options))
         if self.json_plans:
-            chunks = json_protocol.read(chunks)
+            chunks = json_protocol.read(chunks, sources_of(turn_of(messages)))
         spoken = False
         try:
             async for chunk in cited(chunks, self.citations):

@@ -121,26 +121,40 @@ def test_what_was_written_of_a_thread_is_the_beginning_of_what_is_written_later(
 
 
 sentences = st.lists(
-    st.tuples(st.text(min_size=1).filter(lambda text: text == text.strip()), st.none() | st.integers(1, 99)), min_size=1, max_size=5
+    st.tuples(st.text(min_size=1).filter(lambda text: text == text.strip()), st.none() | st.integers(1, 99)),
+    min_size=1,
+    max_size=5,
 )
 
 
 @given(sentences, cuts, st.booleans())
 def test_sentences_are_read_with_the_numbers_of_their_passages_however_they_are_cut(items, marks, ascii_only):
     body = [{"from": f"Title › [x] [{n}]" if n else "nothing", "text": text} for text, n in items]
-    expected = " ".join(f"{text} [{n}]" if n else text for text, n in items)
+    expected = " ".join(dict.fromkeys(f"{text} [{n}]" if n else text for text, n in items))
     assert read(cut(json.dumps({"answer": body}, ensure_ascii=ascii_only), marks)) == (expected, [])
 
 
 @pytest.mark.parametrize(
     ("sum_", "shown"),
-    [("289.0 - 4.90", "289.0 - 4.90 = 284.10"), ("2 * 189.0", "2 * 189.0 = 378"), ("249 / 3", "249 / 3 = 83"), ("1 / 0", "1 / 0"), ("9**9**9**9", "9**9**9**9"), ("2 (", "2 (")],
+    [
+        ("289.0 - 4.90", "289.0 - 4.90 = 284.10"),
+        ("2 * 189.0", "2 * 189.0 = 378"),
+        ("249 / 3", "249 / 3 = 83"),
+        ("1 / 0", "1 / 0"),
+        ("9**9**9**9", "9**9**9**9"),
+        ("2 (", "2 ("),
+    ],
 )
 def test_a_sum_is_calculated_and_one_that_cannot_be_is_shown_as_it_stands(sum_, shown):
-    assert read([json.dumps({"answer": [{"text": "You get", "sum": sum_, "unit": "EUR"}]})]) == (f"You get {shown} EUR.", [])
+    assert read([json.dumps({"answer": [{"text": "You get", "sum": sum_, "unit": "EUR"}]})]) == (
+        f"You get {shown} EUR.",
+        [],
+    )
 
 
-@pytest.mark.parametrize("body", ['{"answer": [{"from": "x [1]"}]}', '{"answer": ["x"]}', '{"answer": [{"text": "half"'])
+@pytest.mark.parametrize(
+    "body", ['{"answer": [{"from": "x [1]"}]}', '{"answer": ["x"]}', '{"answer": [{"text": "half"']
+)
 def test_a_sentence_without_text_or_end_is_a_broken_reply(body):
     with pytest.raises(BrokenReply):
         read([body])
@@ -159,14 +173,32 @@ def test_the_answer_schema_takes_a_sentence_for_each_call_from_what_that_call_fo
         ToolMessage("…", tool_call_id="b", name="search", artifact={"sources": [found(3, "Fee"), found(4, "")]}),
     ]
     validator = jsonschema.Draft202012Validator(answer_schema(history))
-    data, passage = {"about": "order", "from": "order", "text": "It cost 9."}, {"about": "fee", "from": "Returns › Fee [3]", "text": "It is 4.90."}
+    data, passage = (
+        {"about": "order", "from": "order", "text": "It cost 9."},
+        {"about": "fee", "from": "Returns › Fee [3]", "text": "It is 4.90."},
+    )
     conclusion = {"text": "You get", "sum": "9 - 4.90", "unit": "EUR"}
     assert validator.is_valid({"answer": [data, passage, conclusion]})
     assert validator.is_valid({"answer": [data, {**passage, "from": "Returns [4]"}, {"text": "So you can."}]})
     assert validator.is_valid({"answer": [data, {**passage, "from": "nothing"}, conclusion]})
-    for wrong in ([passage, data, conclusion], [data, passage], [data, {**passage, "from": "Returns › Fee [9]"}, conclusion], [data, {**passage, "text": "One. Two."}, conclusion], [data, passage, {**conclusion, "sum": "price"}]):
+    for wrong in (
+        [passage, data, conclusion],
+        [data, passage],
+        [data, {**passage, "from": "Returns › Fee [9]"}, conclusion],
+        [data, {**passage, "text": "One. Two."}, conclusion],
+        [data, passage, {**conclusion, "sum": "price"}],
+    ):
         assert not validator.is_valid({"answer": wrong})
 
 
 def test_there_is_no_answer_schema_without_results():
     assert answer_schema([HumanMessage("question")]) is None
+
+
+def test_a_sentence_copied_from_another_passage_than_the_named_one_gets_that_ones_number():
+    sources = {4: {"text": "You can return an item within 30 days."}, 5: {"text": "Write to us by post."}}
+    reader = ReplyReader(sources)
+    body = {"answer": [{"from": "Terms [5]", "text": "You can return an item within 30 days."}]}
+    assert (
+        "".join(chunk.text for chunk in reader.feed(json.dumps(body))) == "You can return an item within 30 days. [4]"
+    )
