@@ -94,7 +94,7 @@ class Asker:
         answer_only = rounds >= (self.run.context.max_rounds or model.rounds)
         speaker = model.speaker(self.run.tools, citations, messages, answer_only=answer_only)
         last_word = [SystemMessage(model.last_word(question_of(messages)))] if answer_only else []
-        prompt = [self.run.system(model), *messages, *last_word]
+        prompt = [self.run.system(model), *model.remembered(messages), *last_word]
         steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)
         ahead = Dag(steps.run, _start_now)
         reader = CallReader()

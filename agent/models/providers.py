@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, trim_messages
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
@@ -22,6 +22,7 @@ from agent.models.local import json_grammar
 from agent.models.speaker import Speaker
 from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
+from agent.state import turn_of
 from agent.toolset import Toolset
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ Progress = Callable[[int, int], None]
 REQUEST_TIMEOUT = 120.0
 RETRIES = 2
 ROUNDS, LOCAL_ROUNDS = 4, 1
+# Of the local model's 8,192 tokens, the system prompt takes 1,500 and a reply 1,024.
+LOCAL_HISTORY_TOKENS = 5000
 ANSWER_TOKENS = 1024
 
 
@@ -59,6 +62,18 @@ class Model:
     def rounds(self) -> int:
         """How often a turn may ask for calls, where nothing else is set: a small model would never stop asking."""
         return LOCAL_ROUNDS if self.provider == "local" else ROUNDS
+
+    def remembered(self, messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
+        """Return what of a conversation fits the model: the latest whole turns, and always the one under way."""
+        if self.provider != "local":
+            return messages
+        fitting = trim_messages(
+            messages,
+            max_tokens=LOCAL_HISTORY_TOKENS,
+            token_counter="approximate",
+            start_on="human",  # noqa: S106
+        )
+        return cast("list[AnyMessage]", fitting) or messages[-len(turn_of(messages)) - 1 :]
 
     def last_word(self, question: str) -> str:
         """Return what the model is told when it must answer."""
