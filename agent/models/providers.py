@@ -70,8 +70,8 @@ class Model:
         fitting = trim_messages(
             messages,
             max_tokens=LOCAL_HISTORY_TOKENS,
-            token_counter="approximate",
-            start_on="human",  # noqa: S106
+            token_counter="approximate",  # noqa: S106
+            start_on="human",
         )
         return cast("list[AnyMessage]", fitting) or messages[-len(turn_of(messages)) - 1 :]
 
