@@ -82,23 +82,29 @@ def shop_tools(seconds: float) -> list[BaseTool]:
 
 def customer(email: str) -> dict[str, Any]:
     """Find a customer by e-mail address."""
-    return {"id": 311, "name": "Ada Perez", "email": email, "orders": [7, 8, 9]}
+    address = {"street": "Lindenlaan 12", "postcode": "3512 AB", "city": "Utrecht", "country": "NL"}
+    return {"id": 311, "name": "Ada Perez", "email": email, "address": address, "since": 2019, "orders": [7, 8, 9]}
 
 
 def order(order_id: int) -> dict[str, Any]:
     """Get an order with its lines."""
-    lines = [{"sku": "TENT-2", "quantity": 1, "price": 189.0}, {"sku": "MUG", "quantity": 2, "price": 4.5}]
-    return {"id": order_id, "placed": "2026-11-02", "lines": lines, "total": 198.0, "tracking": f"SW{order_id}NL"}
+    tent = {"sku": "TENT-2", "name": "Heron 2 tent", "quantity": 1, "unit_price": 189.0, "line_total": 189.0}
+    mug = {"sku": "MUG", "name": "Enamel mug, blue", "quantity": 2, "unit_price": 4.5, "line_total": 9.0}
+    head = {"id": order_id, "status": "shipped", "placed": "2026-11-02", "customer": 311, "lines": [tent, mug]}
+    return {**head, "shipping": 0.0, "total": 198.0, "tracking": f"SW{order_id}NL"}
 
 
 def shipment(tracking: str) -> dict[str, Any]:
     """Follow a shipment."""
-    return {"tracking": tracking, "status": "in transit", "depot": "Utrecht", "days": 2}
+    events = [{"at": "2026-11-03 07:40", "place": "Breda"}, {"at": "2026-11-04 06:55", "place": "Utrecht"}]
+    head = {"tracking": tracking, "carrier": "Swift", "status": "in transit", "events": events}
+    return {**head, "depot": "Utrecht", "days": 2}
 
 
 def depot(name: str) -> dict[str, Any]:
     """Get the address and the opening hours of a depot."""
-    return {"name": name, "street": "Kade 4", "telephone": "030 555 0102", "open": "08:00-18:00"}
+    hours = {"weekdays": "08:00-18:00", "saturday": "09:00-13:00", "sunday": None}
+    return {"name": name, "street": "Kade 4", "postcode": "3511 CD", "telephone": "030 555 0102", "open": hours}
 
 
 def price(sku: str) -> float:
