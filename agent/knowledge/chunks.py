@@ -49,8 +49,9 @@ class Chunk:
         text: the passage as it stands in the document, which is document[start:end].
         start: offset of its first character.
         end: offset behind its last character.
-        first_line: line that it starts on, from 1.
+        first_line: line that it starts on, from 1, where the document has lines that a reader can count.
         last_line: line that it ends on.
+        page: page that it starts on, from 1, where the document has pages.
     """
 
     title: str
@@ -58,8 +59,9 @@ class Chunk:
     text: str
     start: int
     end: int
-    first_line: int
-    last_line: int
+    first_line: int | None
+    last_line: int | None
+    page: int | None = None
 
     @property
     def embedded(self) -> str:
