@@ -49,6 +49,21 @@ class Context(BaseModel):
     )
     collection: str = Field("default", title="Collection", description="Name of the document collection to search.")
     top_k: int = Field(4, ge=1, le=50, title="Passages", description="How many passages one search returns.")
+    neighbours: int = Field(
+        0, ge=0, le=10, title="Neighbours", description="How many passages before and behind each are joined to it."
+    )
+    passage_tokens: int | None = Field(
+        None, ge=50, title="Passage budget", description="Tokens that the passages of one search may have together."
+    )
+    owner: str | None = Field(
+        None, title="Owner", description="Whose documents are searched beside those that are everybody's."
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        title="Allowed hosts",
+        description="Hosts that answers may link to and show images of, beside links that stand in what was found.",
+        examples=["www.example.com"],
+    )
     max_rounds: int | None = Field(
         None,
         ge=1,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
+from agent.answer import link_check
 from agent.run import Run
 from agent.state import Source, question_of, sources_of, turn_of
 
@@ -32,11 +33,12 @@ def fallback_plan(run: Run, messages: Sequence[AnyMessage], reason: str) -> AIMe
     return AIMessage("", tool_calls=[search], response_metadata={"degraded": reason})
 
 
-def degraded_answer(messages: Sequence[AnyMessage], reason: str) -> tuple[AIMessage, list[Source]]:
+def degraded_answer(messages: Sequence[AnyMessage], run: Run, reason: str) -> tuple[AIMessage, list[Source]]:
     """Write the answer from the turn's results as they are, and return it with the passages it quotes.
 
     Args:
         messages: the conversation with the turn's results.
+        run: the run.
         reason: why no model replied.
     """
     turn = turn_of(messages)
@@ -49,7 +51,9 @@ def degraded_answer(messages: Sequence[AnyMessage], reason: str) -> tuple[AIMess
         parts += ["What was looked up:", "\n".join(results)]
     if not sources and not results:
         parts[0] += " Nothing that fits was found either."
-    return AIMessage("\n\n".join(parts), response_metadata={"degraded": reason}), sources
+    notice, *found = parts
+    shown = link_check(messages, run).whole("\n\n".join(found))
+    return AIMessage("\n\n".join(filter(None, (notice, shown))), response_metadata={"degraded": reason}), sources
 
 
 def _quoted(source: Source) -> str:

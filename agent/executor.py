@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage
 from langgraph.config import get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
+from agent.answer import answer_check
 from agent.planning.dag import Dag, Launch, skipped
 from agent.planning.plan import Call, calls_in
 from agent.planning.references import UnresolvedReference, render, substitute
@@ -18,6 +19,7 @@ from agent.results import Numbering, step, tool_message
 from agent.run import Run
 from agent.state import Outcome, State, rounds_of, sources_of
 from agent.steps import Steps
+from agent.usage import added
 
 PASSAGES_NEED_READING = "not used: the answer needs reading the passages"
 PLAN_INCOMPLETE = "not used: a step of the plan did not finish"
@@ -59,10 +61,13 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
         outcomes[len(calls)], answer = _reply(calls[-1], outcomes)
     numbering = Numbering(sources_of(messages))
     results = [tool_message(call, outcomes[call.number], numbering, run.context.result_tokens) for call in calls]
+    check = answer_check([*messages, *results], run)
+    answer = check.whole(answer) if answer else None
     done = {call.id: step(call, outcomes[call.number], round_number) for call in calls}
     return {
         "messages": [*results, *([AIMessage(answer)] if answer else [])],
         "plan": [done.get(old["id"], old) for old in state["plan"]],
+        "usage": added(state["usage"], [], check.citations.removed, check.links.removed),
     }
 
 

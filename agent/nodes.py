@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import cache
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable
+from typing import cast
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.func import task
 from langgraph.runtime import get_runtime
 
+from agent.background import in_background
 from agent.context import Context, current
 from agent.executor import execute
 from agent.planner import plan
@@ -22,7 +21,6 @@ from agent.state import Outcome, State
 
 Work = Callable[[], Awaitable[Outcome]]
 Body = Callable[[State, Run, Launch], Awaitable[State]]
-Result = TypeVar("Result")
 
 
 def planner(assistant: Assistant) -> Runnable[State, State]:
@@ -50,7 +48,7 @@ def _node(name: str, assistant: Assistant, body: Body) -> Runnable[State, State]
         return await enter(state, lambda work: cast("asyncio.Future[Outcome]", step(work)))
 
     def run_sync(state: State) -> State:
-        return _in_background(enter(state, lambda work: asyncio.wrap_future(step_from_thread(work))))
+        return in_background(enter(state, lambda work: asyncio.wrap_future(step_from_thread(work))))
 
     return RunnableLambda(run_sync, run_async, name=name)
 
@@ -64,25 +62,8 @@ async def step(work: Work) -> Outcome:
 @task
 def step_from_thread(work: Work) -> Outcome:
     """Run a step for a synchronous caller, where LangGraph gives each task a thread of its own."""
-    return _in_background(_awaited(work))
+    return in_background(_awaited(work))
 
 
 async def _awaited(work: Work) -> Outcome:
     return await work()
-
-
-def _in_background(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine on the background loop, whatever loop the caller's thread may have, and wait for it."""
-    future = asyncio.run_coroutine_threadsafe(work, _background_loop())
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
-
-
-@cache
-def _background_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="selfhelp", daemon=True).start()
-    return loop

@@ -50,7 +50,7 @@ async def _begin(messages: list[AnyMessage], run: Run) -> State:
 def _without_model(fresh: State, messages: list[AnyMessage], run: Run, reason: str) -> State:
     search = fallback_plan(run, messages, reason)
     if search is None:
-        answer, _ = degraded_answer(messages, reason)
+        answer, _ = degraded_answer(messages, run, reason)
         return {**fresh, "messages": [answer]}
     return {**fresh, "messages": [search], "plan": [planned(call, 1) for call in calls_in(search)]}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, SystemMessage, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 
-from agent.citations import CitationCheck
+from agent.answer import AnswerCheck, answer_check
 from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
 from agent.models.failures import explained
 from agent.models.providers import Model
@@ -19,7 +19,7 @@ from agent.planning.dag import Dag
 from agent.planning.plan import Call
 from agent.planning.reader import CallReader
 from agent.run import Run
-from agent.state import ModelCall, Outcome, question_of, rounds_of, sources_of
+from agent.state import ModelCall, Outcome, question_of, rounds_of
 from agent.steps import Emit, Steps
 from agent.usage import model_call
 
@@ -32,13 +32,13 @@ class Reply:
 
     Args:
         message: the reply as the thread keeps it.
-        citations: what it cited, and how much was removed.
+        check: what it cited, and how much was removed.
         usage: what the call used.
         ahead: read steps of its plan that are under way already.
     """
 
     message: AIMessage
-    citations: CitationCheck
+    check: AnswerCheck
     usage: ModelCall
     ahead: Dag
 
@@ -89,10 +89,10 @@ class Asker:
         raise ModelUnavailable("; ".join(dict.fromkeys(failures)))
 
     async def _stream(self, model: Model, messages: Sequence[AnyMessage]) -> Reply:
-        citations = CitationCheck(sources_of(messages).keys())
+        check = answer_check(messages, self.run)
         rounds = rounds_of(messages)
         answer_only = rounds >= (self.run.context.max_rounds or model.rounds)
-        speaker = model.speaker(self.run.tools, citations, messages, answer_only=answer_only)
+        speaker = model.speaker(self.run.tools, check, messages, answer_only=answer_only)
         last_word = [SystemMessage(model.last_word(question_of(messages)))] if answer_only else []
         prompt = [self.run.system(model), *model.remembered(messages), *last_word]
         steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)
@@ -110,7 +110,7 @@ class Asker:
             if chunks and isinstance(error, Exception) and not isinstance(error, BrokenReply):
                 raise BrokenReply(explained(error)) from error
             raise
-        return Reply(message, citations, model_call(message, self.node, model), ahead)
+        return Reply(message, check, model_call(message, self.node, model), ahead)
 
     def _start(self, call: Call, ahead: Dag) -> None:
         """Start a call of the plan while the plan still streams, if it only reads and so do all the calls it needs."""

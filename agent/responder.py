@@ -26,5 +26,5 @@ async def respond(state: State, run: Run) -> State:
             return await negotiate(Asker(run, "responder", get_stream_writer()), state)
         except ModelUnavailable as error:
             reason = str(error)
-    answer, quoted = degraded_answer(messages, reason)
+    answer, quoted = degraded_answer(messages, run, reason)
     return {"messages": [answer], "sources": quoted}

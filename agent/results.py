@@ -10,6 +10,7 @@ from langchain_core.messages import ToolMessage
 
 from agent.planning.plan import Call
 from agent.state import Outcome, Source, Step
+from agent.untrusted import quoted, quoted_line
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -44,8 +45,8 @@ def tool_message(call: Call, outcome: Outcome, numbering: Numbering, budget: int
         budget: tokens of the result that the model is shown. What is cut is kept whole in the artifact.
     """
     sources = [numbering.number(passage) for passage in outcome["value"]] if outcome["passages"] else []
-    text = "\n\n".join(map(shown, sources)) if sources else _text(outcome)
-    content, cut = _cut("\n".join(filter(None, (outcome["error"], text))), budget * CHARACTERS_PER_TOKEN)
+    text = "\n\n".join(map(shown, sources)) if sources else quoted(_text(outcome))
+    content, cut = _cut("\n".join(filter(None, (quoted(outcome["error"] or ""), text))), budget * CHARACTERS_PER_TOKEN)
     artifact = ({"sources": sources} if sources else {}) | ({"value": outcome["value"]} if cut and not sources else {})
     return ToolMessage(
         content,
@@ -89,10 +90,10 @@ def planned(call: Call, round_number: int) -> Step:
 
 
 def shown(source: Source) -> str:
-    """Write a passage as the model is shown it."""
+    """Write a passage as the model is shown it. The passage itself stays whole for those who quote it."""
     page = f", page {source['page']}" if source["page"] else ""
-    heading = f" › {source['heading']}" if source["heading"] else ""
-    return f"[{source['number']}] {source['title']}{heading}{page}\n{source['text']}"
+    heading = f" › {quoted_line(source['heading'])}" if source["heading"] else ""
+    return f"[{source['number']}] {quoted_line(source['title'])}{heading}{page}\n{quoted(source['text'])}"
 
 
 def _text(outcome: Outcome) -> str:

@@ -32,7 +32,9 @@ async def negotiate(asker: Asker, state: State) -> State:
         messages = [*state["messages"], *update["messages"]]
         reply = await asker.ask(messages)
         problems = check(reply.message, asker.run.tools)
-        update["usage"] = added(update["usage"], [reply.usage], reply.citations.removed)
+        update["usage"] = added(
+            update["usage"], [reply.usage], reply.check.citations.removed, reply.check.links.removed
+        )
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]
         update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
         if not problems:
@@ -45,7 +47,7 @@ def _accepted(update: State, messages: list[AnyMessage], reply: Reply) -> State:
     hand_over(reply)
     if not reply.message.tool_calls:
         known = sources_of(messages)
-        update["sources"] = [known[number] for number in reply.citations.cited]
+        update["sources"] = [known[number] for number in reply.check.citations.cited]
     return update
 
 

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from agent.context import Context
@@ -16,15 +16,34 @@ from agent.errors import SettingsError
 SETTINGS_FILE = "selfhelp.toml"
 
 
-class Knowledge(BaseModel):
-    """Where the documents are."""
+class SourceSettings(BaseModel):
+    """Where documents come from. In the settings file its place alone does as well."""
 
     model_config = ConfigDict(extra="forbid")
 
-    folder: Path | None = Field(None, description="Folder of Markdown and text files to answer from.")
+    at: str = Field(description="Path, pattern or address: docs, notes/**/*.md, manuals.zip, https://example.com/help/")
+    collection: str = Field("default", description="Name of the collection that they go into.")
+    owner: str | None = Field(None, description="Whose they are; everybody's when empty.")
+    pages: int | None = Field(None, ge=1, description="The most pages that are read of a web site; when empty, 500.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_place(cls, given: object) -> object:
+        return {"at": given} if isinstance(given, str) else given
+
+
+class Knowledge(BaseModel):
+    """Documents to answer from, and how they are searched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sources: list[SourceSettings] = Field(default_factory=list, description="Where the documents come from.")
     embedder: str | None = Field(
         None,
         description="openai:MODEL, compatible:MODEL, minilm or none; when empty, OpenAI with its key, else minilm.",
+    )
+    dense_weight: float | None = Field(
+        None, ge=0, le=1, description="How much meaning counts against words in a search; when empty, 0.3."
     )
 
 
@@ -51,6 +70,12 @@ class Settings(Context, BaseSettings):
         description="Address to reach ChatGPT at, where it is not OpenAI's own.",
     )
     ollama_url: str = Field("http://127.0.0.1:11434/v1", description="Address of Ollama's OpenAI-compatible endpoint.")
+    chroma_url: str | None = Field(
+        None, description="Address of a Chroma server for the vectors; a Chroma folder in data_dir when unset."
+    )
+    chroma_token: SecretStr | None = Field(None, description="Token for that server.")
+    qdrant_url: str | None = Field(None, description="Address of a Qdrant server for the vectors.")
+    qdrant_key: SecretStr | None = Field(None, description="Key of that server.")
     database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
 
     def layer(self) -> dict[str, Any]:

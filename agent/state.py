@@ -22,12 +22,15 @@ SNAPSHOT_FREQUENCY = 1000
 class Passage(BaseModel):
     """A piece of a document, as a search finds it. A tool that returns a list of these gets its results cited."""
 
-    document: str = Field(description="Name of the document within its collection.")
+    id: str = Field("", description="Key of the passage in the knowledge base.")
+    document: str = Field(description="Name of the document within its source.")
     title: str = Field(description="Title of the document.")
     heading: str = Field("", description="Path of headings above the passage, outermost first.")
-    page: int | None = Field(None, description="Page number from 1, where the document has pages.")
+    page: int | None = Field(None, description="Page that it starts on, from 1, where the document has pages.")
+    first_line: int | None = Field(None, description="Line that it starts on, from 1, where the document has lines.")
+    last_line: int | None = Field(None, description="Line that it ends on.")
     uri: str = Field(description="Path or address at which the document can be opened.")
-    text: str = Field(description="The passage itself.")
+    text: str = Field(description="The passage itself, as it stands in the document.")
     score: float = Field(0.0, description="How well it fits the query, from 0 to 1.")
 
 
@@ -35,10 +38,13 @@ class Source(TypedDict):
     """A passage with its number in the thread."""
 
     number: int
+    id: str
     document: str
     title: str
     heading: str
     page: int | None
+    first_line: int | None
+    last_line: int | None
     uri: str
     text: str
     score: float
@@ -92,6 +98,7 @@ class Usage(TypedDict):
     output: int
     cost: float | None
     citations_removed: int
+    links_removed: int
 
 
 class Input(TypedDict):
@@ -150,4 +157,4 @@ def sources_of(messages: Iterable[BaseMessage]) -> dict[int, Source]:
 
 def no_usage() -> Usage:
     """Return the usage of a turn that has not called a model yet."""
-    return Usage(calls=[], input=0, cached=0, output=0, cost=0.0, citations_removed=0)
+    return Usage(calls=[], input=0, cached=0, output=0, cost=0.0, citations_removed=0, links_removed=0)

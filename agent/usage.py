@@ -29,7 +29,7 @@ def model_call(message: AIMessage, node: str, model: Model) -> ModelCall:
     return call
 
 
-def added(usage: Usage | None, calls: list[ModelCall], citations_removed: int = 0) -> Usage:
+def added(usage: Usage | None, calls: list[ModelCall], citations_removed: int = 0, links_removed: int = 0) -> Usage:
     """Return the usage with more calls in it. The cost of a sum is unknown as soon as one part's is."""
     usage = usage or no_usage()
     costs = [call["cost"] for call in (*usage["calls"], *calls)]
@@ -40,6 +40,7 @@ def added(usage: Usage | None, calls: list[ModelCall], citations_removed: int = 
         output=usage["output"] + sum(call["output"] for call in calls),
         cost=sum(cost for cost in costs if cost is not None) if None not in costs else None,
         citations_removed=usage["citations_removed"] + citations_removed,
+        links_removed=usage["links_removed"] + links_removed,
     )
 
 

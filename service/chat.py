@@ -120,7 +120,8 @@ class Talk:
             self._say(f"There is no command {command}: /help lists them.")
         else:
             self._last = await TurnView(self._console).show(self._conversation.turn(line))
-            self._usage = added(self._usage, self._last.usage["calls"], self._last.usage["citations_removed"])
+            used = self._last.usage
+            self._usage = added(self._usage, used["calls"], used["citations_removed"], used["links_removed"])
 
     def _help(self, _: str) -> None:
         self._say(HELP.format(thread=self._conversation.thread))

@@ -19,7 +19,9 @@ from rich.tree import Tree
 
 from agent.models.providers import Progress as Report
 from agent.state import Source, Usage
+from agent.untrusted import visible
 from service.conversation import Answer, Event, StepEvent, Token
+from service.places import place_of
 
 _MARKS = {"finished": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
 _HEADING = re.compile(r"\A(?:#.*\n+)+")
@@ -64,7 +66,7 @@ class TurnView:
         if not self._speaking:
             self._speaking = True
             text = text.lstrip()
-        self._console.print(Text(text), end="", soft_wrap=True)
+        self._console.print(_plain(text), end="", soft_wrap=True)
 
     def _step(self, event: StepEvent) -> None:
         self._steps[event.id] = event
@@ -114,11 +116,10 @@ def plan_tree(steps: Any) -> Tree:
 
 def source_line(source: Source) -> Text:
     """Write a source in one line: number, title, place, the beginning of the quote, and where to open it."""
-    place = source["heading"] or (f"page {source['page']}" if source["page"] else "")
-    quote = " ".join(_HEADING.sub("", source["text"]).split())
+    quote = " ".join(_HEADING.sub("", visible(source["text"])).split())
     line = Text(f"[{source['number']}] ", style="cyan")
-    line.append(" › ".join(filter(None, (source["title"], place))), style="bold")
-    line.append(f"  {source['document']}\n", style="dim")
+    line.append(_plain(" › ".join(filter(None, (source["title"], source["heading"]))), style="bold"))
+    line.append(_plain(f"  {place_of(source)}\n", style="dim"))
     line.append(f"    “{quote[:LONGEST_QUOTE]}{'…' if len(quote) > LONGEST_QUOTE else ''}”", style="dim italic")
     return line
 
@@ -134,6 +135,8 @@ def figures(usage: Usage, seconds: float | None = None) -> str:
         parts.append(f"{seconds:.1f} s")
     if usage["citations_removed"]:
         parts.append(f"{_counted(usage['citations_removed'], 'false citation')} removed")
+    if usage["links_removed"]:
+        parts.append(f"{_counted(usage['links_removed'], 'link')} removed")
     return " · ".join(parts)
 
 
@@ -151,7 +154,12 @@ def progress(console: Console, label: str, *, in_bytes: bool = False) -> Iterato
     """Show a progress bar once there is something to report, and give the function that reports (done, total)."""
     counted = DownloadColumn() if in_bytes else MofNCompleteColumn()
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), counted, TimeRemainingColumn(), console=console, transient=True
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        counted,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
     )
     task = bar.add_task(label, total=None)
     shown = False
@@ -169,16 +177,21 @@ def progress(console: Console, label: str, *, in_bytes: bool = False) -> Iterato
         bar.stop()
 
 
+def _plain(text: str, style: str = "") -> Text:
+    """Return text that others wrote: a terminal would obey the escape sequences in it."""
+    return Text(visible(text), style=style)
+
+
 def _line(event: StepEvent) -> Text:
     mark, style = _MARKS.get(event.status, ("", "default"))
     line = Text(f"{mark} " if mark else "", style=style)
     line.append(f"{event.number} ", style="dim")
-    line.append(event.tool, style="bold")
-    line.append(f"({_arguments(event.args)})")
+    line.append(_plain(event.tool, style="bold"))
+    line.append(_plain(f"({_arguments(event.args)})"))
     if event.ms is not None:
         line.append(f"  {event.ms} ms", style="dim")
     if event.error:
-        line.append(f"  {event.error}", style=style)
+        line.append(_plain(f"  {event.error}", style=style))
     return line
 
 

@@ -9,6 +9,7 @@ import platform
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,6 +19,7 @@ from agent.checkpoints import open_checkpointer
 from agent.errors import SelfhelpError
 from agent.knowledge import library
 from agent.knowledge.embedders import open_embedder
+from agent.knowledge.sources.site import Site
 from agent.models.failures import explained
 from agent.models.providers import default_model, open_model
 from agent.personas import find_personas
@@ -112,12 +114,18 @@ async def _tools(settings: Settings) -> str:
 
 
 async def _documents(settings: Settings) -> str:
-    folder = settings.knowledge.folder
-    if folder is not None and not await asyncio.to_thread(folder.is_dir):
-        raise SelfhelpError(f"the folder {folder} is not there: mend folder under [knowledge] in selfhelp.toml")
+    for wanted in settings.knowledge.sources:
+        source = await library.source_of(wanted)
+        if (
+            not isinstance(source, Site)
+            and not await asyncio.to_thread(Path(source.key).exists)
+            and "*" not in wanted.at
+        ):
+            raise SelfhelpError(f"{wanted.at} is not there: mend sources under [knowledge] in selfhelp.toml")
     if not await asyncio.to_thread(library.is_there, settings):
-        return "none yet: selfhelp index FOLDER, or folder under [knowledge] in selfhelp.toml"
-    return str(folder) if folder else f"indexed in {library.directory(settings)}"
+        return "none yet: selfhelp index FOLDER, or sources under [knowledge] in selfhelp.toml"
+    listed = ", ".join(wanted.at for wanted in settings.knowledge.sources)
+    return listed or f"indexed in {library.directory(settings)}"
 
 
 async def _embedder(settings: Settings) -> str:

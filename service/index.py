@@ -1,51 +1,125 @@
-"""Reading documents into the knowledge base, with a progress bar and a report."""
+"""Reading documents into the knowledge base, with a progress bar and a report; and going on as they change."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.text import Text
 
 from agent.errors import SettingsError
-from agent.knowledge.folder import IndexReport
-from agent.knowledge.library import open_base
-from agent.settings import Settings
+from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.documents import IndexReport, NoDocuments, Source
+from agent.knowledge.engines import Engine, EngineName, open_engine
+from agent.knowledge.library import open_base, source_of
+from agent.knowledge.sources.files import OnDisk
+from agent.knowledge.sources.watch import changes
+from agent.settings import Settings, SourceSettings
 from service.console import progress
 
 
-async def index_folder(
-    settings: Settings, folder: Path | None, collection: str, console: Console, *, rebuild: bool, as_json: bool
+@dataclass(frozen=True)
+class Wish:
+    """How to index.
+
+    Args:
+        rebuild: embed everything anew.
+        prune: remove what was indexed of a source that is missing or empty now.
+        watch: go on, and index what changes.
+        engine: where documents are read and embedded.
+        workers: how many do it; as many as there are cores when None.
+    """
+
+    rebuild: bool
+    prune: bool
+    watch: bool
+    engine: EngineName
+    workers: int | None
+
+
+async def index_sources(
+    settings: Settings, given: Sequence[SourceSettings], wish: Wish, console: Console, *, as_json: bool
 ) -> bool:
-    """Index a folder and report. Returns whether every document could be read.
+    """Index sources and report. Returns whether every document could be read.
+
+    Args:
+        settings: the settings.
+        given: the sources; those of the settings when there are none.
+        wish: how to index them.
+        console: where to report.
+        as_json: whether to report in JSON, a line for each source.
 
     Raises:
-        SettingsError: no folder is given or set.
+        SettingsError: no source is given or set.
     """
-    folder = folder or settings.knowledge.folder
-    if folder is None:
+    wanted = list(given) or settings.knowledge.sources
+    if not wanted:
         raise SettingsError(
-            "which folder? Write it behind the command, or set folder under [knowledge] in selfhelp.toml"
+            "which documents? Write a folder, file or address behind the command, or set sources under [knowledge] in "
+            "selfhelp.toml"
         )
-    with progress(Console(stderr=True, quiet=as_json), "Indexing") as report:
-        base = await open_base(settings, rebuild=rebuild, progress=report)
+    sources = {await source_of(each): each for each in wanted}
+    async with open_engine(wish.engine, wish.workers) as engine:
+        with progress(Console(stderr=True, quiet=as_json), "Preparing") as report:
+            base = await open_base(settings, rebuild=wish.rebuild, progress=report)
         try:
-            indexed = await base.index(folder, collection=collection, progress=report)
+            indexing = _Indexing(base, sources, engine, wish.prune, console, as_json)
+            # A watch begins with all that is on this machine.
+            now = [source for source in sources if not (wish.watch and isinstance(source, OnDisk))]
+            complete = all([await indexing.index(source) for source in now])
+            if wish.watch:
+                Console(stderr=True, quiet=as_json).print(Text("watching for changes; Ctrl-C ends it", style="dim"))
+                async for touched in changes(list(sources)):
+                    for source in touched:
+                        await indexing.index(source)
         finally:
             await base.close()
-    if as_json:
-        console.file.write(json.dumps(asdict(indexed), ensure_ascii=False) + "\n")
-    else:
-        _show(indexed, console)
-    return not indexed.failed
+    return complete
 
 
-def _show(report: IndexReport, console: Console) -> None:
-    counts = {name: len(getattr(report, name)) for name in ("added", "changed", "unchanged", "removed")}
-    console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to index")
+@dataclass(frozen=True)
+class _Indexing:
+    base: KnowledgeBase
+    sources: dict[Source, SourceSettings]
+    engine: Engine
+    prune: bool
+    console: Console
+    as_json: bool
+
+    async def index(self, source: Source) -> bool:
+        """Index one source and report. A source that is missing does not keep others from their turn."""
+        wanted = self.sources[source]
+        try:
+            with progress(Console(stderr=True, quiet=self.as_json), f"Indexing {wanted.at}") as report:
+                indexed = await self.base.index(
+                    source,
+                    collection=wanted.collection,
+                    owner=wanted.owner,
+                    prune=self.prune,
+                    engine=self.engine,
+                    progress=report,
+                )
+        except NoDocuments as error:
+            if len(self.sources) == 1:
+                raise
+            indexed = IndexReport(failed=[(wanted.at, str(error))])
+        if self.as_json:
+            line = {"source": source.key, "collection": wanted.collection, **asdict(indexed)}
+            self.console.file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        else:
+            _show(wanted.at if len(self.sources) > 1 else "", indexed, self.console)
+        return not indexed.failed
+
+
+def _show(name: str, report: IndexReport, console: Console) -> None:
+    counts = {label: len(getattr(report, label)) for label in ("added", "changed", "unchanged", "removed")}
+    counted = ", ".join(f"{count} {label}" for label, count in counts.items() if count) or "nothing to index"
+    console.print(Text(": ".join(filter(None, (name, counted)))))
     for label, left_out in (("skipped", report.skipped), ("failed", report.failed)):
-        for name, reason in left_out:
+        for document, reason in left_out:
             style = "red" if label == "failed" else "yellow"
-            console.print(Text.assemble((f"{label} ", style), f"{name}: {reason}"), soft_wrap=True)
+            console.print(Text.assemble((f"{label} ", style), f"{document}: {reason}"), soft_wrap=True)
+    if report.incomplete:
+        console.print(Text.assemble(("incomplete ", "yellow"), report.incomplete), soft_wrap=True)

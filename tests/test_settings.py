@@ -6,7 +6,7 @@ from agent.context import Context
 from agent.errors import SettingsError
 from agent.personas import find_personas
 from agent.run import Assistant
-from agent.settings import Settings, load_settings
+from agent.settings import Settings, SourceSettings, load_settings
 
 PERSONA = """---
 name: pirate
@@ -83,13 +83,14 @@ def test_a_persona_file_with_a_mistake_is_named(personas, text):
 
 def test_the_environment_goes_over_the_file_and_reaches_tables(tmp_path, monkeypatch):
     (tmp_path / "selfhelp.toml").write_text(
-        'top_k = 7\npersona = "tutor"\n[knowledge]\nfolder = "docs"\nembedder = "none"\n'
+        'top_k = 7\npersona = "tutor"\n[knowledge]\nsources = ["docs", {at = "a.zip", collection = "staff"}]\nembedder = "none"\n'
     )
     monkeypatch.setenv("SELFHELP_TOP_K", "3")
     monkeypatch.setenv("SELFHELP_KNOWLEDGE__EMBEDDER", "minilm")
     settings = load_settings()
     assert (settings.top_k, settings.persona) == (3, "tutor")
-    assert (str(settings.knowledge.folder), settings.knowledge.embedder) == ("docs", "minilm")
+    assert settings.knowledge.sources == [SourceSettings(at="docs"), SourceSettings(at="a.zip", collection="staff")]
+    assert settings.knowledge.embedder == "minilm"
 
 
 def test_keys_do_not_show(monkeypatch):

@@ -8,6 +8,7 @@ from langchain_core.tools import BaseTool, tool
 
 from agent.context import Context, current
 from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.filters import Filter
 from agent.state import Passage
 from tools.effects import reads
 
@@ -29,6 +30,9 @@ def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:
         """
         context = current.get(None) or Context()
         base = await knowledge()
-        return await base.search(query, k=context.top_k, collection=context.collection)
+        where = Filter(collection=context.collection, owner=context.owner)
+        return await base.search(
+            query, k=context.top_k, where=where, neighbours=context.neighbours, tokens=context.passage_tokens
+        )
 
     return search

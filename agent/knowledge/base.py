@@ -1,154 +1,189 @@
-"""The knowledge base: folders of documents, kept as passages that are found by meaning and by words."""
+"""The knowledge base: documents of many sources, kept as passages that are found by meaning and by words."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.errors import SelfhelpError
-from agent.knowledge.chunks import Chunk, Undecodable
+from agent.knowledge.documents import IndexReport, NoDocuments, Source
 from agent.knowledge.embedders import Embedder
-from agent.knowledge.folder import IndexReport, documents_in, load, reason_of
-from agent.knowledge.store import Document, Store, has_words
-from agent.knowledge.vectors import Vectors
+from agent.knowledge.engines import Engine, open_engine
+from agent.knowledge.filters import Filter
+from agent.knowledge.ingest import Ingest, Progress, Target
+from agent.knowledge.lookup import Lookup, Placed
+from agent.knowledge.nearest import Nearest
+from agent.knowledge.opening import OpenServer, Parts, open_parts, settle
+from agent.knowledge.passages import joined, within
+from agent.knowledge.ranking import DENSE_WEIGHT, Hit, distinct, ranked
+from agent.knowledge.sources import open_source
+from agent.knowledge.store import Indexed
+from agent.knowledge.words import has_words
 from agent.state import Passage
+
+if TYPE_CHECKING:
+    from agent.knowledge.vectors import Vector
 
 logger = logging.getLogger(__name__)
 
 LONGEST_QUERY = 2000
-# How many passages meaning and words propose each, and how much of the score is meaning: measured on four public sets.
+# How many passages meaning and words propose each.
 CANDIDATES = 100
-DENSE_WEIGHT = 0.3
 
-_REBUILD_BATCH = 256
-_REMEDY = "run selfhelp index --rebuild"
-
-Progress = Callable[[int, int], None]
-
-
-class EmbedderChanged(SelfhelpError):
-    """An index whose vectors are not those of the embedder it is opened with."""
-
-
-class IndexUnusable(SelfhelpError):
-    """An index that cannot be opened."""
+EVERYBODYS = Filter()
 
 
 class KnowledgeBase:
     """Collections of documents in one directory. Threads and event loops may share it; open it once per directory."""
 
-    def __init__(self, store: Store, vectors: Vectors | None, embedder: Embedder | None) -> None:
-        self._store = store
-        self._vectors = vectors
+    def __init__(self, parts: Parts, embedder: Embedder | None, dense_weight: float) -> None:
+        self._parts = parts
+        self._lookup = Lookup(parts.database)
+        self._nearest = Nearest(parts.database, parts.index) if parts.index else None
         self._embedder = embedder
-        self._name, self._dimension = (embedder.name, embedder.dimension) if embedder else ("none", None)
-        self._writing = threading.Lock()
+        self._dense_weight = dense_weight
 
     @classmethod
     async def open(
-        cls, directory: Path, embedder: Embedder | None, *, rebuild: bool = False, progress: Progress | None = None
+        cls,
+        directory: Path,
+        embedder: Embedder | None,
+        *,
+        server: OpenServer | None = None,
+        dense_weight: float = DENSE_WEIGHT,
+        rebuild: bool = False,
+        progress: Progress | None = None,
     ) -> KnowledgeBase:
-        """Open the knowledge base in a directory, or make an empty one.
+        """Open the knowledge base in a directory, or make an empty one. What a crash left behind is mended first.
 
         Args:
             directory: where it is kept.
             embedder: makes the vectors. Without one, search goes by words only.
+            server: opens the index of a vector database by name; the vectors are kept in the directory when None.
+            dense_weight: how much meaning counts against words in a score, 0 to 1.
             rebuild: make all vectors again with this embedder, from the text that is kept.
-            progress: told after each batch how many passages of how many are rebuilt.
+            progress: told how many passages of how many are rebuilt or mended.
 
         Raises:
+            InUse: another process has it open.
             EmbedderChanged: its vectors are another embedder's.
             IndexUnusable: the directory cannot be used, or what is in it is no index.
         """
         if embedder is None:
             logger.info("there is no embedder: documents are searched by their words only, not by meaning")
-        base = await asyncio.to_thread(cls._open, directory, embedder)
+        parts = await asyncio.to_thread(open_parts, directory, embedder, server)
         try:
-            await cls._settle(base, progress, rebuild=rebuild)
+            await settle(parts, embedder, progress, rebuild=rebuild)
         except BaseException:
-            await base.close()
+            await asyncio.to_thread(parts.close)
             raise
-        return base
-
-    @classmethod
-    def _open(cls, directory: Path, embedder: Embedder | None) -> KnowledgeBase:
-        # The store opens its file again and again, and the working directory may change.
-        directory = directory.absolute()
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            store = Store(directory / "knowledge.sqlite")
-        except (OSError, sqlite3.Error) as error:
-            raise IndexUnusable(
-                f"the knowledge base in {directory} cannot be opened: {error}. "
-                "Mend the folder's permissions, or delete it and index the documents again"
-            ) from error
-        try:
-            return cls(store, Vectors(directory / "chroma") if embedder else None, embedder)
-        except BaseException:
-            store.close()
-            raise
-
-    async def _settle(self, progress: Progress | None, *, rebuild: bool) -> None:
-        if rebuild or await asyncio.to_thread(self._is_new):
-            await self._rebuild(progress)
-        await asyncio.to_thread(self._sweep)
+        return cls(parts, embedder, dense_weight)
 
     async def close(self) -> None:
         """Close the index, after what is being written."""
-        await asyncio.to_thread(self._close)
+        await asyncio.to_thread(self.close_at_once)
 
-    def _close(self) -> None:
-        with self._writing:
-            if self._vectors:
-                self._vectors.close()
-            self._store.close()
+    def close_at_once(self) -> None:
+        """Close the index where nothing can be awaited, such as at the end of the process."""
+        self._parts.close()
 
     async def index(
-        self, folder: Path, *, collection: str = "default", progress: Progress | None = None
+        self,
+        source: Source | str | Path,
+        *,
+        collection: str = "default",
+        owner: str | None = None,
+        prune: bool = False,
+        engine: Engine | None = None,
+        progress: Progress | None = None,
     ) -> IndexReport:
-        """Make a collection hold the Markdown and text files of a folder, and no others.
+        """Make a collection hold the documents of a source as they are now, beside those of other sources.
 
         Args:
-            folder: the folder, with the folders in it.
+            source: a source, or a path, pattern or address of one.
             collection: name of the collection.
-            progress: told after each document how many of how many are done.
+            owner: whose the documents are, None for everybody's.
+            prune: remove what was indexed of the source even where it is missing or empty now.
+            engine: where documents are read and embedded; threads of this process when None.
+            progress: told after each document how many of those found so far are done.
 
         Raises:
-            NoDocuments: the folder is missing or has no such file. The collection stays as it was.
-            EmbedderChanged: the embedder's vectors have another length than those of the index.
+            NoDocuments: the source is missing or has no documents. The collection stays as it was.
+            EmbeddingFailed, EmbedderChanged, StoreFailed, VectorsFailed: what was written before is kept.
         """
-        report = IndexReport()
-        files = await asyncio.to_thread(documents_in, folder, report)
-        hashes = await asyncio.to_thread(self._store.hashes, collection)
-        for done, (name, path) in enumerate(files.items(), 1):
+        source = await asyncio.to_thread(open_source, source) if isinstance(source, str | Path) else source
+        known = await asyncio.to_thread(self._parts.store.hashes, collection, source.key)
+        target = Target(collection, source.key, owner)
+        async with nullcontext(engine) if engine else open_engine() as used:
+            ingest = Ingest(target, known, self._parts.writer, self._embedder, used, progress)
             try:
-                loaded = await asyncio.to_thread(load, collection, name, path, hashes.get(name))
-            except (OSError, Undecodable) as error:
-                report.failed.append((name, reason_of(error)))
-            else:
-                outcome = report.unchanged
-                if loaded:
-                    await self._put(*loaded)
-                    outcome = report.changed if name in hashes else report.added
-                outcome.append(name)
-            if progress:
-                progress(done, len(files))
-        unreadable = tuple(f"{name}/" for name, _ in report.failed)
-        report.removed += [name for name in hashes if name not in files and not f"{name}/".startswith(unreadable)]
-        await asyncio.to_thread(self._remove, collection, report.removed)
+                await ingest.run(source)
+            except NoDocuments:
+                if not prune:
+                    raise
+            finally:
+                await source.close()
+        report = ingest.report
+        if not report.incomplete:
+            unreadable = tuple(f"{name}/" for name, _ in report.failed)
+            gone = [name for name in known if name not in ingest.names and not f"{name}/".startswith(unreadable)]
+            await asyncio.to_thread(self._parts.writer.remove, collection, source.key, gone)
+            report.removed += gone
+        for names in (report.added, report.changed, report.unchanged, report.removed, report.skipped, report.failed):
+            names.sort()
         return report
 
-    async def search(self, query: str, *, k: int = 4, collection: str = "default") -> list[Passage]:
-        """Find the passages that fit a query best, by meaning and by words.
+    async def sources(self) -> list[Indexed]:
+        """Return what is indexed of each source."""
+        return await asyncio.to_thread(self._parts.store.sources)
+
+    async def remove(self, source: str, *, collection: str = "default") -> list[str]:
+        """Remove a source's documents from a collection, and return their names.
+
+        Args:
+            source: key of the source, as `sources` has it.
+            collection: name of the collection.
+        """
+        names = sorted(await asyncio.to_thread(self._parts.store.hashes, collection, source))
+        await asyncio.to_thread(self._parts.writer.remove, collection, source, names)
+        return names
+
+    async def search(
+        self,
+        query: str,
+        *,
+        k: int = 4,
+        where: Filter = EVERYBODYS,
+        neighbours: int = 0,
+        tokens: int | None = None,
+    ) -> list[Passage]:
+        """Find the passages that fit a query best, by meaning and by words, without those that repeat a better one.
 
         Args:
             query: any text, of which the first 2,000 characters count.
             k: the most to return.
-            collection: name of the collection.
+            where: which passages may be found.
+            neighbours: how many passages before and behind each are joined to it.
+            tokens: what all of them may have together, at 4 characters a token; the last ends behind a sentence.
+
+        Raises:
+            EmbedderChanged: the embedder's vectors have another length than those of the index.
+        """
+        passages = [hit.passage for hit in await self.hits(query, k=k, where=where)]
+        if neighbours:
+            passages = await asyncio.to_thread(joined, passages, lambda key: self._lookup.around(key, neighbours))
+        return passages if tokens is None else within(passages, tokens)
+
+    async def hits(self, query: str, *, k: int = 4, where: Filter = EVERYBODYS) -> list[Hit]:
+        """Find passages as `search` does, and say of each what its score is made of.
+
+        Args:
+            query: any text, of which the first 2,000 characters count.
+            k: the most to return.
+            where: which passages may be found.
 
         Raises:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
@@ -157,130 +192,35 @@ class KnowledgeBase:
         query = query[:LONGEST_QUERY].encode(errors="ignore").decode()
         if not has_words(query):
             return []
-        return await asyncio.to_thread(self._find, query, await self._embedded(query), k, collection)
+        return await asyncio.to_thread(self._find, query, await self._embedded(query), k, where)
 
-    async def _embedded(self, query: str) -> list[float] | None:
+    async def around(self, key: str, distance: int = 1) -> list[Placed]:
+        """Return a passage and its neighbours in the document's order; none if it is no more.
+
+        Args:
+            key: id of the passage.
+            distance: how many passages before it, and how many behind it.
+        """
+        return await asyncio.to_thread(self._lookup.around, key, distance)
+
+    async def _embedded(self, query: str) -> Vector | None:
         if not self._embedder:
             return None
         try:
             return await self._embedder.aembed_query(query)
         except Exception as error:  # noqa: BLE001 - whatever a server or library raises, words can still be looked up
-            logger.warning("the query is searched by its words only, as %s failed: %s", self._name, error)
+            logger.warning("the query is searched by its words only, as %s failed: %s", self._embedder.name, error)
             return None
 
-    def _find(self, query: str, vector: Sequence[float] | None, k: int, collection: str) -> list[Passage]:
-        dense: dict[str, float] = {}
-        if self._vectors and self._dimension and vector:
-            self._expect(vector)
-            dense = self._vectors.search(vector, collection, CANDIDATES)
-        found = self._store.find(query, dense, collection, CANDIDATES)
-        scores = _scores({key: dense[key] for key in dense if key in found.passages}, found.words)
-        best = sorted(found.passages, key=lambda key: -scores[key])[:k]
-        return [found.passages[key].model_copy(update={"score": scores[key]}) for key in best]
+    def _find(self, query: str, vector: Vector | None, k: int, where: Filter) -> list[Hit]:
+        dense = self._near(self._nearest, vector, where) if self._nearest and vector is not None else {}
+        found = self._lookup.find(query, dense, where, CANDIDATES)
+        return list(islice(distinct(ranked(found.passages, dense, found.words, self._dense_weight)), k))
 
-    async def _put(self, document: Document, chunks: Mapping[str, Chunk]) -> None:
-        vectors: dict[str, Sequence[float]] = {}
-        while missing := await asyncio.to_thread(self._replace, document, chunks, vectors):
-            assert self._embedder  # without one no vector is missing
-            embedded = await self._embedder.aembed([chunks[key].embedded for key in missing])
-            vectors |= zip(missing, embedded, strict=True)
-
-    def _replace(
-        self, document: Document, chunks: Mapping[str, Chunk], vectors: Mapping[str, Sequence[float]]
-    ) -> list[str]:
-        """Put a document in the index; or, if chunks of it want vectors, do nothing but return their keys.
-
-        The new chunks count as garbage until one transaction swaps the versions: where the process dies before that,
-        the next one deletes their vectors.
-        """
-        with self._writing:
-            if self._vectors:
-                known = self._store.known(chunks)
-                new = [key for key in chunks if key not in known]
-                if missing := [key for key in new if key not in vectors]:
-                    return missing
-                for key in new:
-                    self._expect(vectors[key])
-                self._store.intend(new)
-                self._vectors.upsert([(key, document.collection, vectors[key]) for key in new])
-            self._store.replace(document, chunks)
-            self._sweep()
-        return []
-
-    def _remove(self, collection: str, names: Sequence[str]) -> None:
-        with self._writing:
-            self._store.remove(collection, names)
-            self._sweep()
-
-    def _sweep(self) -> None:
-        """Delete the vectors of chunks that are no more."""
-        if garbage := self._store.garbage():
-            if self._vectors:
-                self._vectors.delete(garbage)
-            self._store.forget(garbage)
-
-    def _expect(self, vector: Sequence[float]) -> None:
-        """Hold a vector to the length of those in the index, which the first one sets."""
-        if self._dimension is None:
-            self._dimension = len(vector)
-            self._store.set_embedder(self._name, self._dimension)
-        if len(vector) != self._dimension:
-            raise EmbedderChanged(
-                f"the index has vectors of {self._dimension} numbers, and {self._name} makes some of {len(vector)}: "
-                f"{_REMEDY}"
-            )
-
-    def _is_new(self) -> bool:
-        """Whether nothing is indexed yet, at least not by another embedder.
-
-        Raises:
-            EmbedderChanged: something is.
-        """
-        name, dimension = self._store.embedder() or (None, None)
-        if name == self._name and (dimension == self._dimension or None in {dimension, self._dimension}):
-            self._dimension = self._dimension or dimension
-            return False
-        if self._store.count() == 0:
-            return True
-        if name is None:
-            raise EmbedderChanged(f"the last rebuild of the index broke off: {_REMEDY}")
-        made_by, this = (f"{name} (vectors of {dimension})", f"{self._name} (vectors of {self._dimension})")
-        raise EmbedderChanged(
-            f"the index was made with {made_by}, and this is {this}: {_REMEDY}, or set the former again"
-        )
-
-    async def _rebuild(self, progress: Progress | None) -> None:
-        """Make all vectors again. Until that is done the index is known to be incomplete."""
-        await asyncio.to_thread(self._store.unset_embedder)
-        if self._embedder and self._vectors:
-            await asyncio.to_thread(self._vectors.reset)
-            total = await asyncio.to_thread(self._store.count)
-            done = last = 0
-            while rows := await asyncio.to_thread(self._store.chunks, last, _REBUILD_BATCH):
-                embedded = await self._embedder.aembed([chunk.embedded for *_, chunk in rows])
-                self._dimension = len(embedded[0])
-                vectors = [(key, of, vector) for (_, key, of, _), vector in zip(rows, embedded, strict=True)]
-                await asyncio.to_thread(self._vectors.upsert, vectors)
-                done, last = done + len(rows), rows[-1][0]
-                if progress:
-                    progress(done, total)
-        await asyncio.to_thread(self._store.set_embedder, self._name, self._dimension)
-
-
-def _scores(dense: Mapping[str, float], words: Mapping[str, float]) -> dict[str, float]:
-    """Return scores from 0 to 1 by key.
-
-    Args:
-        dense: similarities by key.
-        words: BM25 by key, positive.
-    """
-    low, high = min(dense.values(), default=0.0), max(dense.values(), default=0.0)
-    spread = {key: (value - low) / (high - low) if high > low else 1.0 for key, value in dense.items()}
-    top = max(words.values(), default=1.0)
-    shares = {key: value / top for key, value in words.items()}
-    if not spread or not shares:
-        return spread or shares
-    return {
-        key: DENSE_WEIGHT * spread.get(key, 0.0) + (1 - DENSE_WEIGHT) * shares.get(key, 0.0)
-        for key in spread.keys() | shares.keys()
-    }
+    def _near(self, nearest: Nearest, vector: Vector, where: Filter) -> dict[str, float]:
+        self._parts.writer.expect(vector)
+        try:
+            return nearest.search(vector, CANDIDATES, where)
+        except Exception as error:  # noqa: BLE001 - whatever a vector database raises, words can still be looked up
+            logger.warning("the query is searched by its words only, as the vector index failed: %s", error)
+            return {}

@@ -56,13 +56,12 @@ class IndexReport:
 
 
 class Source(Protocol):
-    """Where documents come from: a folder, an archive, a web site.
-
-    `key` tells the source from others, in the index and to people: a path or an address.
-    """
+    """Where documents come from: a folder, an archive, a web site. Its key tells it from others."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The source's path or address."""
+        ...
 
     def find(self, report: IndexReport) -> AsyncIterator[Found]:
         """Yield the documents, telling the report what is skipped and what fails.
@@ -71,3 +70,6 @@ class Source(Protocol):
             NoDocuments: the source is missing or cannot be reached.
         """
         ...
+
+    async def close(self) -> None:
+        """Let go of what was read. Documents that were found cannot be read any more, unless they are files."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from langchain_core.embeddings import Embeddings
 from pydantic import SecretStr
 
-from agent.errors import ModelUnavailable, SettingsError
-from agent.knowledge.minilm import MiniLM
+from agent.errors import ModelUnavailable, SelfhelpError, SettingsError
+from agent.knowledge.minilm import MiniLM, shared_minilm
+
+if TYPE_CHECKING:
+    from agent.knowledge.vectors import Vector
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +27,10 @@ _TIMEOUT = 120.0
 _RETRIES = 4
 
 
+class EmbeddingFailed(SelfhelpError):
+    """Texts that could not be embedded."""
+
+
 @dataclass(frozen=True)
 class Embedder:
     """What turns texts into vectors. Threads and event loops may share it.
@@ -31,20 +39,49 @@ class Embedder:
         name: which model it is, as an index remembers it.
         dimension: how many numbers a vector has; None where only a first vector can tell.
         embeddings: the LangChain embeddings behind it.
+        in_process: whether it computes here, so that more processes make it faster; it can be pickled then.
     """
 
     name: str
     dimension: int | None
     embeddings: Embeddings = field(repr=False)
+    in_process: bool = False
 
-    async def aembed(self, texts: list[str]) -> list[list[float]]:
-        """Return the vector of each passage."""
+    async def aembed(self, texts: list[str]) -> Vector:
+        """Return the vector of each passage: an array of shape (texts, dimension).
+
+        Raises:
+            EmbeddingFailed: they could not be had.
+        """
         # Their own async methods would tie an HTTP client to the event loop that first used it.
-        return await asyncio.to_thread(self.embeddings.embed_documents, texts)
+        return await asyncio.to_thread(embedded, self.embeddings, texts)
 
-    async def aembed_query(self, text: str) -> list[float]:
+    async def aembed_query(self, text: str) -> Vector:
         """Return the vector of a question."""
-        return await asyncio.to_thread(self.embeddings.embed_query, text)
+        import numpy as np
+
+        return np.asarray(await asyncio.to_thread(self.embeddings.embed_query, text), np.float32)
+
+
+def embedded(embeddings: Embeddings, texts: list[str]) -> Vector:
+    """Return the vector of each text: an array of shape (texts, dimension).
+
+    Raises:
+        EmbeddingFailed: they could not be had.
+    """
+    import numpy as np
+
+    try:
+        rows = np.asarray(embeddings.embed_documents(texts), np.float32)
+    except SelfhelpError:
+        raise
+    except Exception as error:
+        raise EmbeddingFailed(
+            f"the embedder failed: {error}. What was indexed is kept: mend that and index again"
+        ) from error
+    if rows.shape[:1] != (len(texts),) or rows.ndim != 2 or not np.isfinite(rows).all():  # noqa: PLR2004 - a matrix
+        raise EmbeddingFailed(f"the embedder gave no vector for each of {len(texts)} texts: choose another")
+    return rows
 
 
 async def open_embedder(
@@ -97,7 +134,7 @@ async def _default(openai_key: SecretStr | None, openai_url: str | None) -> Embe
 
 
 def _minilm() -> Embedder:
-    return Embedder(MiniLM.name, MiniLM.dimension, MiniLM())
+    return Embedder(MiniLM.name, MiniLM.dimension, shared_minilm(), in_process=True)
 
 
 def _openai(model: str, key: SecretStr | None, url: str | None) -> Embedder:

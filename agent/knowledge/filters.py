@@ -24,3 +24,18 @@ class Filter:
     kinds: tuple[str, ...] = ()
     since: float | None = None
     until: float | None = None
+
+
+def condition_of(where: Filter) -> tuple[str, list[str | float | None]]:
+    """Return a filter as an SQL condition on `documents`, and its values."""
+    condition, values = "collection = ? AND (owner IS NULL OR owner IS ?)", [where.collection, where.owner]
+    bounds: list[str | float | None] = [*values]
+    for column, wanted in (("source", where.sources), ("kind", where.kinds)):
+        if wanted:
+            condition += f" AND {column} IN ({', '.join('?' * len(wanted))})"
+            bounds += wanted
+    for comparison, moment in ((">=", where.since), ("<=", where.until)):
+        if moment is not None:
+            condition += f" AND ifnull(modified {comparison} ?, FALSE)"
+            bounds.append(moment)
+    return condition, bounds

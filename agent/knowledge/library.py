@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from agent.knowledge.base import KnowledgeBase, Progress
+from agent.errors import SettingsError
+from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.documents import NoDocuments, Source
 from agent.knowledge.embedders import open_embedder
-from agent.knowledge.folder import NoDocuments
-from agent.settings import Settings
+from agent.knowledge.ingest import Progress
+from agent.knowledge.opening import OpenServer
+from agent.knowledge.ranking import DENSE_WEIGHT
+from agent.knowledge.sources import open_source
+from agent.knowledge.sources.limits import LIMITS
+from agent.knowledge.sources.site import Site
+from agent.knowledge.vectors.chroma import chroma_server
+from agent.knowledge.vectors.qdrant import qdrant_server
+from agent.settings import Settings, SourceSettings
 
 log = logging.getLogger(__name__)
 
-_opened: dict[Path, Future[KnowledgeBase]] = {}
+_made: dict[tuple[str, Path], Future[KnowledgeBase]] = {}
 _lock = threading.Lock()
 
 
@@ -25,26 +38,34 @@ def directory(settings: Settings) -> Path:
 
 
 def is_there(settings: Settings) -> bool:
-    """Whether there is anything to search: a folder of documents is set, or one was indexed before."""
-    return settings.knowledge.folder is not None or (directory(settings) / "knowledge.sqlite").exists()
+    """Whether there is anything to search: sources are set, or one was indexed before."""
+    return bool(settings.knowledge.sources) or (directory(settings) / "knowledge.sqlite").exists()
 
 
 async def open_knowledge(settings: Settings) -> KnowledgeBase:
-    """Open the knowledge base that the settings name, with the folder of documents read into it.
+    """Open the knowledge base that the settings name, brought up to date with its sources on this machine.
+
+    Web sites are read by `selfhelp index` and the indexer graph alone, as that takes its time.
 
     Raises:
         SelfhelpError: it cannot be opened.
     """
-    place = directory(settings)
-    with _lock:
-        future = _opened.get(place)
-        opens = future is None
-        if future is None:
-            future = _opened[place] = Future()
-    if opens:
-        opening = asyncio.ensure_future(_open(settings))
-        opening.add_done_callback(lambda done: _pass_on(done, future, place))
-    return await asyncio.shield(asyncio.wrap_future(future))
+    return await _once(("up to date", directory(settings)), lambda: _up_to_date(settings))
+
+
+async def shared_base(settings: Settings) -> KnowledgeBase:
+    """Open the knowledge base that the settings name, as it is.
+
+    Raises:
+        SelfhelpError: it cannot be opened.
+    """
+    return await _once(("open", directory(settings)), lambda: _opened_until_exit(settings))
+
+
+async def source_of(wanted: SourceSettings) -> Source:
+    """Open a source as the settings want it."""
+    limits = replace(LIMITS, pages=wanted.pages) if wanted.pages else LIMITS
+    return await asyncio.to_thread(open_source, wanted.at, limits=limits)
 
 
 async def open_base(settings: Settings, *, rebuild: bool = False, progress: Progress | None = None) -> KnowledgeBase:
@@ -62,24 +83,64 @@ async def open_base(settings: Settings, *, rebuild: bool = False, progress: Prog
         base_url=settings.base_url,
         api_key=settings.api_key,
     )
-    return await KnowledgeBase.open(directory(settings), embedder, rebuild=rebuild, progress=progress)
+    return await KnowledgeBase.open(
+        directory(settings),
+        embedder,
+        server=_server(settings),
+        dense_weight=DENSE_WEIGHT if settings.knowledge.dense_weight is None else settings.knowledge.dense_weight,
+        rebuild=rebuild,
+        progress=progress,
+    )
 
 
-async def _open(settings: Settings) -> KnowledgeBase:
-    base = await open_base(settings)
-    if settings.knowledge.folder is not None:
+async def _up_to_date(settings: Settings) -> KnowledgeBase:
+    base = await shared_base(settings)
+    for wanted in settings.knowledge.sources:
+        source = await source_of(wanted)
+        if isinstance(source, Site):
+            continue
         try:
-            await base.index(settings.knowledge.folder)
+            await base.index(source, collection=wanted.collection, owner=wanted.owner)
         except NoDocuments as error:
             log.warning("searching what was indexed before: %s", error)
     return base
 
 
-def _pass_on(done: asyncio.Future[KnowledgeBase], future: Future[KnowledgeBase], place: Path) -> None:
-    """Give everyone who waits what opening came to; after a failure the next one tries again."""
+async def _opened_until_exit(settings: Settings) -> KnowledgeBase:
+    base = await open_base(settings)
+    atexit.register(base.close_at_once)
+    return base
+
+
+def _server(settings: Settings) -> OpenServer | None:
+    """Return what opens the vectors' index on a server, where the settings name one."""
+    if settings.chroma_url and settings.qdrant_url:
+        raise SettingsError("chroma_url and qdrant_url are both set: keep the one that holds the vectors")
+    if settings.chroma_url:
+        return partial(chroma_server, settings.chroma_url, token=settings.chroma_token)
+    if settings.qdrant_url:
+        return partial(qdrant_server, settings.qdrant_url, key=settings.qdrant_key)
+    return None
+
+
+async def _once(what: tuple[str, Path], make: Callable[[], Awaitable[KnowledgeBase]]) -> KnowledgeBase:
+    """Return what the first caller in this process made, to callers in whatever event loop."""
+    with _lock:
+        future = _made.get(what)
+        is_first = future is None
+        if future is None:
+            future = _made[what] = Future()
+    if is_first:
+        making = asyncio.ensure_future(make())
+        making.add_done_callback(lambda done: _pass_on(done, future, what))
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+def _pass_on(done: asyncio.Future[KnowledgeBase], future: Future[KnowledgeBase], what: tuple[str, Path]) -> None:
+    """Give everyone who waits what came of it; after a failure the next one tries again."""
     error = asyncio.CancelledError() if done.cancelled() else done.exception()
     if error is None:
         future.set_result(done.result())
         return
-    del _opened[place]
+    del _made[what]
     future.set_exception(error)

@@ -1,58 +1,22 @@
-"""The knowledge base's truth, in one SQLite file: documents, their chunks and the words in them."""
+"""The knowledge base's truth: documents, their chunks, and the chunks' vectors."""
 
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from agent.knowledge import words
 from agent.knowledge.chunks import Chunk
-from agent.state import Passage
+from agent.knowledge.database import Database
+from agent.knowledge.vectors import Entry
 
-# How much a word counts in title, heading, text and parts of identifiers.
-WEIGHTS = (1.0, 2.0, 1.0, 1.0)
-MOST_WORDS = 64
-PATIENCE = 30.0
+if TYPE_CHECKING:
+    from agent.knowledge.vectors import Vector
 
-# `words` keeps no text of its own: the triggers tell it what comes and goes.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value);
-CREATE TABLE IF NOT EXISTS documents (
-    id INTEGER PRIMARY KEY, collection TEXT NOT NULL, name TEXT NOT NULL, uri TEXT NOT NULL, hash TEXT NOT NULL,
-    title TEXT NOT NULL, UNIQUE (collection, name)
-);
-CREATE TABLE IF NOT EXISTS chunks (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-    title TEXT NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL, identifiers TEXT NOT NULL,
-    start_offset INTEGER NOT NULL, end_offset INTEGER NOT NULL, first_line INTEGER NOT NULL, last_line INTEGER NOT NULL
-);
-CREATE INDEX IF NOT EXISTS chunks_by_document ON chunks (document);
-CREATE TABLE IF NOT EXISTS garbage (key TEXT PRIMARY KEY);
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    title, heading, text, identifiers, content = 'chunks', content_rowid = 'id', tokenize = 'porter unicode61'
-);
-CREATE TRIGGER IF NOT EXISTS chunk_added AFTER INSERT ON chunks BEGIN
-    INSERT INTO words (rowid, title, heading, text, identifiers)
-    VALUES (new.id, new.title, new.heading, new.text, new.identifiers);
-END;
-CREATE TRIGGER IF NOT EXISTS chunk_removed AFTER DELETE ON chunks BEGIN
-    INSERT INTO words (words, rowid, title, heading, text, identifiers)
-    VALUES ('delete', old.id, old.title, old.heading, old.text, old.identifiers);
-END;
-"""
-
-_WORD = re.compile(r"\w+")
-_IDENTIFIER = re.compile(r"\b\w*(?:[a-z][A-Z]|[A-Z][A-Z][a-z]|\w_\w)\w*")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-_STOP_WORDS = frozenset(
-    """a about am an and any are as at be been but by can could did do does for from get had has have how i if in into
-    is it its just me my no not of on or our please s should so t than that the their them then there these they this
-    to up us was we were what when where which who why will with would you your""".split()  # noqa: SIM905
-)
+_PLACED = "FROM chunks JOIN documents ON documents.id = document"
 
 
 @dataclass(frozen=True)
@@ -61,218 +25,222 @@ class Document:
 
     Args:
         collection: name of its collection.
+        source: key of the source that it comes from.
         name: its name there.
         uri: path or address at which it can be opened.
         hash: changes with anything that the index keeps of it.
         title: its title.
+        kind: its format.
+        owner: whose it is, None for everybody's.
+        modified: when its content was last changed, in seconds since 1970, where that is known.
     """
 
     collection: str
+    source: str
     name: str
     uri: str
     hash: str
     title: str
+    kind: str
+    owner: str | None
+    modified: float | None
 
 
 @dataclass(frozen=True)
-class Matches:
-    """What a search found.
+class Indexed:
+    """What the index holds of a source.
 
     Args:
-        passages: passages by chunk key, ordered by document and place in it.
-        words: BM25 by chunk key, the higher the better, for those that hold a word of the query.
+        source: key of the source.
+        collection: name of the collection.
+        owner: whose its documents are, None for everybody's.
+        documents: how many documents.
+        chunks: how many chunks.
     """
 
-    passages: dict[str, Passage]
-    words: dict[str, float]
+    source: str
+    collection: str
+    owner: str | None
+    documents: int
+    chunks: int
 
 
 class Store:
-    """Documents, chunks and words. Threads may read at any time, but only one may write; every method blocks.
+    """Documents, chunks and their vectors. Threads may read at any time, but only one may write; every method blocks.
 
     Args:
-        path: the SQLite file; it is made if need be.
+        database: the knowledge base's file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._writer = self._connect()
-        try:
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.executescript(_SCHEMA)
-        except sqlite3.Error:
-            self._writer.close()
-            raise
-
-    def close(self) -> None:
-        """Close the file."""
-        self._writer.close()
-
-    def embedder(self) -> tuple[str, int | None] | None:
-        """Return the name of the embedder that made the vectors and their length, None while they are incomplete."""
-        with self._reading() as db:
-            meta = dict(db.execute("SELECT name, value FROM meta"))
-        return (meta["embedder"], meta["dimension"]) if "embedder" in meta else None
-
-    def set_embedder(self, name: str, dimension: int | None) -> None:
-        """Say that the vectors are complete and by which embedder they are.
-
-        Args:
-            name: name of the embedder.
-            dimension: length of its vectors, None while no vector was made.
-        """
-        with self._writing() as db:
-            db.executemany("REPLACE INTO meta VALUES (?, ?)", [("embedder", name), ("dimension", dimension)])
-
-    def unset_embedder(self) -> None:
-        """Say that the vectors are incomplete."""
-        with self._writing() as db:
-            db.execute("DELETE FROM meta WHERE name IN ('embedder', 'dimension')")
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def count(self) -> int:
         """Return how many chunks there are in all collections."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             return int(db.execute("SELECT count(*) FROM chunks").fetchone()[0])
 
-    def hashes(self, collection: str) -> dict[str, str]:
-        """Return the hashes of a collection's documents by name."""
-        with self._reading() as db:
-            return dict(db.execute("SELECT name, hash FROM documents WHERE collection = ?", [collection]))
+    def vector_count(self) -> int:
+        """Return how many chunks have a vector."""
+        with self._database.reading() as db:
+            return int(db.execute("SELECT count(*) FROM vectors").fetchone()[0])
 
-    def known(self, keys: Iterable[str]) -> set[str]:
-        """Return those of the keys that are a chunk's."""
-        with self._reading() as db:
-            listed = json.dumps(list(keys))
-            found = db.execute("SELECT key FROM chunks WHERE key IN (SELECT value FROM json_each(?))", [listed])
-            return {key for (key,) in found}
+    def sources(self) -> list[Indexed]:
+        """Return what there is of each source, in the order of collections and sources."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                """SELECT source, collection, owner, count(DISTINCT documents.id), count(chunks.id) FROM documents
+                LEFT JOIN chunks ON document = documents.id GROUP BY collection, source, owner
+                ORDER BY collection, source, owner"""
+            )
+            return [Indexed(*row) for row in rows]
 
-    def chunks(self, after: int, limit: int) -> list[tuple[int, str, str, Chunk]]:
-        """Return row number, key, collection and chunk, of all collections in the order of row numbers.
+    def hashes(self, collection: str, source: str) -> dict[str, str]:
+        """Return the hashes of a source's documents in a collection by name."""
+        with self._database.reading() as db:
+            return dict(
+                db.execute("SELECT name, hash FROM documents WHERE collection = ? AND source = ?", [collection, source])
+            )
+
+    def vectors(self, keys: Iterable[str]) -> dict[str, Vector]:
+        """Return the vectors of those of the keys that have one."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                """SELECT chunks.key, vectors.value FROM json_each(?) AS wanted
+                CROSS JOIN chunks ON chunks.key = wanted.value CROSS JOIN vectors ON chunk = chunks.id""",
+                [json.dumps(list(keys))],
+            )
+            return {key: _vector(value) for key, value in rows}
+
+    def entries(self, after: int, limit: int) -> tuple[int, list[Entry]]:
+        """Return chunks that have vectors, in the order of row numbers, and the last row number.
 
         Args:
             after: the row number to go on behind.
             limit: the most to return.
         """
-        with self._reading() as db:
+        with self._database.reading() as db:
             rows = db.execute(
-                """SELECT chunks.id, key, collection, chunks.title, heading, text, start_offset, end_offset, first_line,
-                last_line FROM chunks JOIN documents ON documents.id = document WHERE chunks.id > ?
-                ORDER BY chunks.id LIMIT ?""",
+                f"""SELECT chunk, key, value, collection, source, kind, owner, modified
+                {_PLACED} JOIN vectors ON chunk = chunks.id WHERE chunk > ? ORDER BY chunk LIMIT ?""",
                 [after, limit],
+            ).fetchall()
+        return rows[-1][0] if rows else after, [Entry(key, _vector(value), *rest) for _, key, value, *rest in rows]
+
+    def sample(self, most: int) -> dict[str, Vector]:
+        """Return vectors by key, picked at random."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT key, value FROM vectors JOIN chunks ON chunks.id = chunk "
+                "WHERE chunk IN (SELECT chunk FROM vectors ORDER BY random() LIMIT ?)",
+                [most],
             )
-            return [(row, key, collection, Chunk(*rest)) for row, key, collection, *rest in rows]
+            return {key: _vector(value) for key, value in rows}
 
-    def intend(self, keys: Iterable[str]) -> None:
-        """Record keys as garbage, before their vectors are stored: they stay it unless `replace` follows."""
-        with self._writing() as db:
-            db.executemany("INSERT OR IGNORE INTO garbage VALUES (?)", [(key,) for key in keys])
+    def without_vector(self, most: int) -> list[tuple[int, str]]:
+        """Return row number and text to embed of chunks that have no vector."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                """SELECT id, title, heading, text FROM chunks
+                WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE chunk = chunks.id) ORDER BY id LIMIT ?""",
+                [most],
+            )
+            return [(row, Chunk(title, heading, text, 0, 0, None, None).embedded) for row, title, heading, text in rows]
 
-    def replace(self, document: Document, chunks: Mapping[str, Chunk]) -> None:
-        """Put a document in the place of its older version. Chunks that only the older one has become garbage.
+    def add_vectors(self, vectors: Iterable[tuple[int, Vector]]) -> None:
+        """Keep the vectors of chunks by row number."""
+        with self._database.writing() as db:
+            db.executemany("REPLACE INTO vectors VALUES (?, ?)", ((row, _blob(vector)) for row, vector in vectors))
+
+    def drop_vectors(self, rebuilding: str) -> None:
+        """Forget all vectors and whose they were.
 
         Args:
-            document: the document.
-            chunks: its chunks by key.
+            rebuilding: name of the embedder that makes new ones.
         """
-        with self._writing() as db:
-            _discard(db, document.collection, document.name)
-            row = db.execute(
-                "INSERT INTO documents (collection, name, uri, hash, title) VALUES (?, ?, ?, ?, ?)", astuple(document)
-            ).lastrowid
-            db.executemany(
-                """INSERT INTO chunks (key, document, identifiers, title, heading, text, start_offset, end_offset,
-                first_line, last_line) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-                ((key, row, _identifier_parts(chunk.text), *astuple(chunk)) for key, chunk in chunks.items()),
-            )
-            db.executemany("DELETE FROM garbage WHERE key = ?", [(key,) for key in chunks])
+        with self._database.writing() as db:
+            db.execute("DELETE FROM vectors")
+            db.execute("DELETE FROM meta WHERE name IN ('embedder', 'dimension')")
+            db.execute("REPLACE INTO meta VALUES ('rebuilding', ?)", [rebuilding])
 
-    def remove(self, collection: str, names: Iterable[str]) -> None:
-        """Remove documents of a collection; their chunks become garbage."""
-        with self._writing() as db:
+    def intend(self, keys: Iterable[str]) -> None:
+        """Record keys as garbage, before their vectors are stored: they stay it unless `replace` follows.
+
+        From here on, until it is closed, the vector index counts as one that a crash may have damaged.
+        """
+        with self._database.writing() as db:
+            db.execute("DELETE FROM meta WHERE name = 'closed'")
+            db.executemany("INSERT OR IGNORE INTO garbage VALUES (?)", [(key,) for key in keys])
+
+    def replace(self, documents: Iterable[tuple[Document, Mapping[str, Chunk]]], vectors: Mapping[str, Vector]) -> None:
+        """Put documents in the place of their older versions. Chunks that only the older ones have become garbage.
+
+        Args:
+            documents: each document with its chunks by key.
+            vectors: vectors of the chunks that are new, by key.
+        """
+        with self._database.writing() as db:
+            for document, chunks in documents:
+                _replace(db, document, chunks)
+                db.executemany("DELETE FROM garbage WHERE key = ?", [(key,) for key in chunks])
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors SELECT id, ? FROM chunks WHERE key = ?",
+                ((_blob(vector), key) for key, vector in vectors.items()),
+            )
+
+    def remove(self, collection: str, source: str, names: Iterable[str]) -> None:
+        """Remove documents of a source; their chunks become garbage."""
+        with self._database.writing() as db:
             for name in names:
-                _discard(db, collection, name)
+                place = [collection, source, name]
+                db.execute(
+                    f"INSERT OR IGNORE INTO garbage SELECT key {_PLACED} "
+                    "WHERE collection = ? AND source = ? AND name = ?",
+                    place,
+                )
+                db.execute("DELETE FROM documents WHERE collection = ? AND source = ? AND name = ?", place)
 
     def garbage(self) -> list[str]:
         """Return the keys whose vectors are to be deleted."""
-        with self._reading() as db:
+        with self._database.reading() as db:
             return [key for (key,) in db.execute("SELECT key FROM garbage")]
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop keys from the garbage, as their vectors are deleted."""
-        with self._writing() as db:
+        with self._database.writing() as db:
             db.executemany("DELETE FROM garbage WHERE key = ?", [(key,) for key in keys])
 
-    def find(self, query: str, keys: Iterable[str], collection: str, limit: int) -> Matches:
-        """Look a query's words up in a collection.
 
-        Args:
-            query: any text.
-            keys: chunks whose passages are wanted too; those that the collection has not got do not matter.
-            collection: name of the collection.
-            limit: the most passages to find by their words.
-        """
-        with self._reading() as db:
-            words = dict(
-                db.execute(
-                    """SELECT key, -bm25(words, ?, ?, ?, ?) FROM words
-                    JOIN chunks ON chunks.id = words.rowid JOIN documents ON documents.id = document
-                    WHERE words MATCH ? AND collection = ? ORDER BY 2 DESC, chunks.id LIMIT ?""",
-                    [*WEIGHTS, _expression(query), collection, limit],
-                )
-            )
-            rows = db.execute(
-                # CROSS keeps SQLite from reading all chunks in the order of names.
-                """SELECT chunks.key, name, chunks.title, heading, uri, text FROM json_each(?) AS wanted
-                CROSS JOIN chunks ON chunks.key = wanted.value CROSS JOIN documents ON documents.id = document
-                WHERE collection = ? ORDER BY name, start_offset, end_offset""",
-                [json.dumps([*keys, *words]), collection],
-            )
-            passages = {
-                key: Passage(document=name, title=title, heading=heading, uri=uri, text=text)
-                for key, name, title, heading, uri, text in rows
-            }
-        return Matches(passages, words)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, timeout=PATIENCE, check_same_thread=False)
-        connection.execute("PRAGMA foreign_keys = ON")
-        return connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection of its own to one reader, who sees one state of the file throughout."""
-        with closing(self._connect()) as db:
-            db.execute("BEGIN")
-            yield db
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        self._writer.execute("BEGIN IMMEDIATE")
-        with self._writer:
-            yield self._writer
-
-
-def has_words(text: str) -> bool:
-    """Whether there is anything in a text to look up."""
-    return bool(_WORD.search(text))
-
-
-def _discard(db: sqlite3.Connection, collection: str, name: str) -> None:
-    db.execute(
-        """INSERT OR IGNORE INTO garbage SELECT key FROM chunks JOIN documents ON documents.id = document
-        WHERE collection = ? AND name = ?""",
-        [collection, name],
+def _replace(db: sqlite3.Connection, document: Document, chunks: Mapping[str, Chunk]) -> None:
+    columns = astuple(document)
+    [row] = db.execute(
+        """INSERT INTO documents (collection, source, name, uri, hash, title, kind, owner, modified)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (collection, source, name) DO UPDATE SET uri = excluded.uri,
+        hash = excluded.hash, title = excluded.title, kind = excluded.kind, owner = excluded.owner,
+        modified = excluded.modified RETURNING id""",
+        columns,
+    ).fetchone()
+    listed = json.dumps(list(chunks))
+    gone = "document = ? AND key NOT IN (SELECT value FROM json_each(?))"
+    db.execute(f"INSERT OR IGNORE INTO garbage SELECT key FROM chunks WHERE {gone}", [row, listed])
+    db.execute(f"DELETE FROM chunks WHERE {gone}", [row, listed])
+    db.executemany(
+        # What is searched by words and what is embedded stays with a key; only its place may be another.
+        """INSERT INTO chunks (key, document, identifiers, title, heading, text, start_offset, end_offset, first_line,
+        last_line, page) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+        start_offset = excluded.start_offset, end_offset = excluded.end_offset, first_line = excluded.first_line,
+        last_line = excluded.last_line, page = excluded.page""",
+        ((key, row, words.identifier_parts(chunk.text), *astuple(chunk)) for key, chunk in chunks.items()),
     )
-    db.execute("DELETE FROM documents WHERE collection = ? AND name = ?", [collection, name])
 
 
-def _identifier_parts(text: str) -> str:
-    """Return the words that the identifiers in a text are made of: "get Order by Id" for getOrder_byId."""
-    return " ".join(part for word in _IDENTIFIER.findall(text) for part in _PART.findall(word))
+def _blob(vector: Vector) -> bytes:
+    import numpy as np
+
+    return vector.astype(np.float16).tobytes()
 
 
-def _expression(query: str) -> str:
-    """Return the FTS5 query for passages with any of a text's words, of which the commonest are left out."""
-    words = [*_WORD.findall(query), *_identifier_parts(query).split()]
-    telling = [word for word in words if word.lower() not in _STOP_WORDS] or words
-    return " OR ".join(f'"{word}"' for word in list(dict.fromkeys(telling))[:MOST_WORDS])
+def _vector(value: bytes) -> Vector:
+    import numpy as np
+
+    return np.frombuffer(value, np.float16).astype(np.float32)

@@ -14,12 +14,11 @@ from langchain_core.messages import AnyMessage, trim_messages
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
-from agent.citations import CitationCheck
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.models import json_protocol
 from agent.models.local import json_grammar
-from agent.models.speaker import Speaker
+from agent.models.speaker import Speaker, TextCheck
 from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
 from agent.state import turn_of
@@ -82,18 +81,18 @@ class Model:
         return ANSWER_FROM_RESULTS.format(question=question) if self.protocol == "json" else ANSWER_NOW
 
     def speaker(
-        self, tools: Toolset, citations: CitationCheck, messages: Sequence[AnyMessage], *, answer_only: bool
+        self, tools: Toolset, check: TextCheck, messages: Sequence[AnyMessage], *, answer_only: bool
     ) -> Speaker:
         """Return the model with tools bound, for one call.
 
         Args:
             tools: the tools it may call.
-            citations: checks what it writes.
+            check: checks what it writes.
             messages: the conversation, whose results an answer may rest on.
             answer_only: whether it must answer in text now, although the tools stay in its prompt.
         """
         options = self._options(tools, messages, answer_only=answer_only)
-        return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", citations=citations)
+        return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", check=check)
 
     def _options(self, tools: Toolset, messages: Sequence[AnyMessage], *, answer_only: bool) -> dict[str, Any]:
         if self.protocol == "json":

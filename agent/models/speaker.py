@@ -1,4 +1,4 @@
-"""A chat model whose reply is mended while it streams: JSON plans become tool calls, false citations go.
+"""A chat model whose reply is mended while it streams: JSON plans become tool calls, false citations and links go.
 
 It is a chat model itself, so that LangGraph streams the mended tokens, and only those.
 """
@@ -6,7 +6,7 @@ It is a chat model itself, so that LangGraph streams the mended tokens, and only
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -14,13 +14,25 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from agent.citations import CitationCheck
 from agent.errors import BrokenReply
 from agent.models import json_protocol
 from agent.models.failures import explained
 from agent.state import sources_of, turn_of
 
 LONGEST_BLANK = 400
+
+
+@runtime_checkable
+class TextCheck(Protocol):
+    """Takes a text in pieces and gives it back with what may not stand in it removed."""
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what can be shown."""
+        ...
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        ...
 
 
 class Speaker(BaseChatModel):
@@ -30,7 +42,7 @@ class Speaker(BaseChatModel):
         inner: the model.
         options: what it is called with: tools, response format.
         json_plans: whether the model writes plans as JSON rather than by function calling.
-        citations: checks the text of the reply.
+        check: checks the text of the reply.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -38,7 +50,7 @@ class Speaker(BaseChatModel):
     inner: BaseChatModel
     options: dict[str, Any]
     json_plans: bool
-    citations: CitationCheck
+    check: TextCheck
 
     @property
     def _llm_type(self) -> str:
@@ -58,7 +70,7 @@ class Speaker(BaseChatModel):
             chunks = json_protocol.read(chunks, sources_of(turn_of(messages)))
         spoken = False
         try:
-            async for chunk in cited(chunks, self.citations):
+            async for chunk in checked(chunks, self.check):
                 spoken = spoken or bool(chunk.text)
                 yield ChatGenerationChunk(message=chunk)
         except Exception as error:  # whatever the provider raises: what the person has read already cannot be unsaid
@@ -92,8 +104,8 @@ async def not_blank(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMe
         yield chunk
 
 
-async def cited(chunks: AsyncIterator[AIMessageChunk], check: CitationCheck) -> AsyncIterator[AIMessageChunk]:
-    """Pass chunks on with their text checked for citations."""
+async def checked(chunks: AsyncIterator[AIMessageChunk], check: TextCheck) -> AsyncIterator[AIMessageChunk]:
+    """Pass chunks on with their text checked."""
     last: AIMessageChunk | None = None
     async for chunk in chunks:
         yield _checked(chunk, check)
@@ -108,7 +120,7 @@ def _broken_off(error: Exception) -> AIMessageChunk:
     return AIMessageChunk(content=notice, response_metadata={"broken_off": reason})
 
 
-def _checked(chunk: AIMessageChunk, check: CitationCheck) -> AIMessageChunk:
+def _checked(chunk: AIMessageChunk, check: TextCheck) -> AIMessageChunk:
     if not chunk.content:
         return chunk
     if isinstance(chunk.content, str):

@@ -1,6 +1,7 @@
 """The shop's orders database: its schema and the fixed data it is made with."""
 
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -104,7 +105,8 @@ PRODUCTS = (
 )
 
 # Id, customer, status, placed, delivered, then a quantity for each sku.
-ORDERS: tuple[tuple[int, int, str, str, str | None, dict[str, int]], ...] = (
+OrderRow = tuple[int, int, str, str, str | None, dict[str, int]]
+ORDERS: tuple[OrderRow, ...] = (
     (1001, 3, "closed", "2025-07-01", "2025-07-04", {"BAG-101": 1}),
     (1002, 12, "closed", "2025-07-03", "2025-07-10", {"TNT-301": 1, "TNT-901": 1}),
     (1003, 9, "closed", "2025-07-07", "2025-07-09", {"SOC-101": 3}),
@@ -157,16 +159,16 @@ def create(path: Path) -> None:
             database.execute("PRAGMA foreign_keys = ON")
             database.executescript(SCHEMA)
             _fill(database)
+        for left in ("-wal", "-shm"):  # the backend's, if it was killed: they belong to the old file
+            path.with_name(path.name + left).unlink(missing_ok=True)
         draft.replace(path)
 
 
-def _fill(database: sqlite3.Connection) -> None:
-    """Insert the customers, products and orders, each order at today's price and its country's delivery charge."""
-    database.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", CUSTOMERS)
-    database.executemany("INSERT INTO products VALUES (?, ?, ?, ?)", PRODUCTS)
+def add(database: sqlite3.Connection, rows: Iterable[OrderRow]) -> None:
+    """Insert orders, each at today's price and its country's delivery charge, into a database with customers."""
     countries = {customer: country for customer, _, _, country in CUSTOMERS}
     prices = {sku: price for sku, _, price, _ in PRODUCTS}
-    for order, customer, status, placed, delivered, quantities in ORDERS:
+    for order, customer, status, placed, delivered, quantities in rows:
         goods = sum(prices[sku] * quantity for sku, quantity in quantities.items())
         charge, free_from = DELIVERY[countries[customer]]
         shipping = 0 if free_from is not None and goods >= free_from else charge
@@ -177,3 +179,10 @@ def _fill(database: sqlite3.Connection) -> None:
             "INSERT INTO order_lines VALUES (?, ?, ?, ?, ?)",
             [(order, n, sku, quantity, prices[sku]) for n, (sku, quantity) in enumerate(quantities.items(), start=1)],
         )
+
+
+def _fill(database: sqlite3.Connection) -> None:
+    """Insert the customers, products and orders."""
+    database.executemany("INSERT INTO customers VALUES (?, ?, ?, ?)", CUSTOMERS)
+    database.executemany("INSERT INTO products VALUES (?, ?, ?, ?)", PRODUCTS)
+    add(database, ORDERS)

@@ -334,3 +334,21 @@ async def test_the_baseline_serves_the_same_tools_in_a_loop(client, thread, mode
     assert [m["status"] for m in state["messages"] if m["type"] == "tool"] == ["success", "error"]
     assert model.requests[0]["messages"][0]["content"].startswith("You are a patient tutor.")
     assert "reply" not in [tool["function"]["name"] for tool in model.requests[0]["tools"]]
+
+
+async def test_the_indexer_reads_the_documents_and_says_how_far_it_is(client, thread, server):
+    parts = [
+        (part.event, part.data)
+        async for part in client.runs.stream(thread, "indexer", input={}, stream_mode=["custom", "values"])
+    ]
+    [*_, (_, state)] = [part for part in parts if part[0] == "values"]
+    [report] = state["reports"]
+    documents = sorted(path.name for path in (server.folder / "docs").iterdir())
+    assert sorted([*report["added"], *report["unchanged"]]) == documents
+    progress = [data for event, data in parts if event == "custom"]
+    assert progress[-1] == {
+        "type": "progress",
+        "source": str(server.folder / "docs"),
+        "done": len(documents),
+        "found": len(documents),
+    }

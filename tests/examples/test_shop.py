@@ -13,16 +13,32 @@ from typing import Any
 import pytest
 from langchain_core.tools import BaseTool, ToolException
 
+from agent.knowledge.formats import kind_of, split
 from examples.shop import orders
 from examples.shop.tools import Order, Product, shop_tools
 
 SHOP = Path(orders.__file__).parent
-DOCUMENTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((SHOP / "docs").iterdir())}
 QUESTIONS: list[dict[str, Any]] = [
     json.loads(line) for line in (SHOP / "questions.jsonl").read_text("utf-8").splitlines()
 ]
 KINDS = ["one-passage", "two-passages", "data-policy-arithmetic", "unanswerable"]
 RETURN_PERIOD = timedelta(days=30)
+
+
+def text_of(path: Path) -> str:
+    """What the knowledge base reads of a document."""
+    text = ""
+    for chunk in split(path.read_bytes(), path.name, kind_of(path.name) or ""):
+        text = text[: chunk.start].ljust(chunk.start, "\n") + chunk.text
+    return text
+
+
+DOCUMENTS = {path.name: text_of(path) for path in sorted((SHOP / "docs").iterdir())}
+TITLES = {
+    **dict.fromkeys([".md", ".html", ".pdf"], (r"^# .+$", r"^## .+$")),
+    ".docx": (r"\A# .+$", r"^# .+$"),
+    ".txt": (r"^.+\n=+$", r"^.+\n-+$"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +219,14 @@ class TestTools:
 
 
 class TestDocuments:
-    def test_are_eighteen(self) -> None:
-        assert Counter(Path(name).suffix for name in DOCUMENTS) == {".md": 15, ".txt": 3}
+    def test_are_twenty_in_seven_formats(self) -> None:
+        once = dict.fromkeys([".pdf", ".docx", ".html", ".csv", ".jsonl"], 1)
+        assert Counter(Path(name).suffix for name in DOCUMENTS) == {".md": 12, ".txt": 3, **once}
 
-    @pytest.mark.parametrize("name", DOCUMENTS)
+    @pytest.mark.parametrize("name", [name for name in DOCUMENTS if Path(name).suffix in TITLES])
     def test_have_one_title_and_sections(self, name: str) -> None:
         text = DOCUMENTS[name]
-        title, section = (r"^# .+$", r"^## .+$") if name.endswith(".md") else (r"^.+\n=+$", r"^.+\n-+$")
+        title, section = TITLES[Path(name).suffix]
         assert re.match(title, text, re.MULTILINE)
         assert len(re.findall(title, text, re.MULTILINE)) == 1
         assert len(re.findall(section, text, re.MULTILINE)) >= 3

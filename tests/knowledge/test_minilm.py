@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -50,12 +51,13 @@ def exact() -> Any:
     from agent.knowledge.minilm_graph import graph
 
     weights = minilm._member("model.safetensors", minilm.WEIGHTS_SHA256)
-    return minilm._session(graph(weights).SerializeToString(), 1)
+    return minilm._session(graph(weights).SerializeToString())
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SELFHELP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(embedders, "shared_minilm", MiniLM)
     return tmp_path / "cache" / MiniLM.name
 
 
@@ -173,7 +175,7 @@ def test_importing_it_loads_no_heavy_library_and_using_it_no_telemetry(tmp_path:
         "heavy = {'onnx', 'onnxruntime', 'tokenizers', 'torch', 'openai', 'numpy'} & set(sys.modules); "
         "assert not heavy - {'numpy'}, heavy; "
         "from agent.knowledge.minilm import _session; "
-        "exec('try: _session(b\"\", 1)\\nexcept Exception: pass'); "
+        "exec('try: _session(b\"\")\\nexcept Exception: pass'); "
         "assert 'onnx' not in sys.modules and 'torch' not in sys.modules"
     )
     root = Path(minilm.__file__).parents[2]
@@ -191,7 +193,7 @@ async def test_by_name_and_by_default_without_a_key_it_is_minilm() -> None:
         assert embedder
         assert (embedder.name, embedder.dimension) == ("minilm-l6-v2-int8", 384)
         (vector,) = await embedder.aembed(["a text"])
-        assert vector == await embedder.aembed_query("a text")
+        assert vector.tolist() == (await embedder.aembed_query("a text")).tolist()
 
 
 async def test_with_a_key_it_is_openai_unless_named_otherwise() -> None:
@@ -243,7 +245,7 @@ async def test_a_compatible_server_gets_texts_in_batches_from_any_event_loop() -
         vectors = await embedder.aembed([f"text {number}" for number in range(300)])
         assert [int(vector[0]) for vector in vectors] == [len(f"text {number}") for number in range(300)]
         elsewhere = await asyncio.to_thread(asyncio.run, embedder.aembed_query("question"))
-        assert elsewhere == [8.0, 1.0]
+        assert elsewhere.tolist() == [8.0, 1.0]
     assert [len(request["input"]) for request in asked] == [256, 44, 1]
     assert all(isinstance(text, str) for request in asked for text in request["input"])
     assert {request["model"] for request in asked} == {"e5"}
@@ -271,3 +273,8 @@ async def embeddings_server(asked: list[dict[str, Any]]) -> tuple[asyncio.Server
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     return server, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+
+
+@needs_weights
+def test_in_another_process_it_is_the_instance_there(model: MiniLM) -> None:
+    assert pickle.loads(pickle.dumps(model)) is minilm.shared_minilm()

@@ -8,42 +8,12 @@ import pty
 import select
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.service.conftest import SELFHELP
 from tests.support.model_server import Reply
-
-SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
-
-
-@pytest.fixture
-def environment(model_server, tmp_path):
-    return {
-        **os.environ,
-        "SELFHELP_MODEL": "compatible:scripted",
-        "SELFHELP_BASE_URL": model_server.url,
-        "SELFHELP_KNOWLEDGE__EMBEDDER": "none",
-        "COLUMNS": "200",
-    }
-
-
-@pytest.fixture
-def run(environment, tmp_path):
-    def selfhelp(*arguments, stdin="", **more):
-        return subprocess.run(
-            [SELFHELP, *arguments],
-            check=False,
-            input=stdin,
-            env=environment | more,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
-
-    return selfhelp
 
 
 def documents(folder: Path) -> Path:
@@ -127,7 +97,7 @@ def test_a_turn_that_no_model_answers_fails_with_a_plain_notice(run, model_serve
     [
         (["ask", "  "], {}, "the question is empty"),
         (["ask", "hi", "--persona", "nobody"], {}, "no persona 'nobody'"),
-        (["index"], {}, "which folder?"),
+        (["index"], {}, "which documents?"),
         (["ask", "hi"], {"SELFHELP_TOP_K": "many"}, "top_k"),
         (["ask", "hi"], {"SELFHELP_TOOLS": '["nowhere:tool"]'}, "'nowhere:tool' cannot be loaded"),
         (["frobnicate"], {}, "No such command"),
@@ -184,10 +154,10 @@ def test_doctor_says_what_is_right(run, model_server):
 
 def test_doctor_says_what_is_wrong(run, model_server):
     model_server.will(Reply(status=401))
-    done = run("doctor", SELFHELP_KNOWLEDGE__FOLDER="nowhere")
+    done = run("doctor", SELFHELP_KNOWLEDGE__SOURCES='["nowhere"]')
     assert done.returncode == 1
     assert "the key was refused" in done.stdout
-    assert "the folder nowhere is not there" in done.stdout
+    assert "nowhere is not there" in done.stdout
 
 
 def test_the_demo_shows_a_plan_and_a_cited_answer(run, model_server):

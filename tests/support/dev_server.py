@@ -125,7 +125,7 @@ class DevServer:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name == _CACHE or not name.startswith(_OTHERS)}
-        knowledge = {"SELFHELP_KNOWLEDGE__FOLDER": str(self.folder / "docs")} if self.documents else {}
+        knowledge = {"SELFHELP_KNOWLEDGE__SOURCES": json.dumps([str(self.folder / "docs")])} if self.documents else {}
         return {
             **kept,
             **knowledge,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from agent.errors import SelfhelpError
 from agent.knowledge.filters import Filter
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float32]
+
+
+class IndexUnreachable(SelfhelpError):
+    """A vector database that cannot be used: its server does not answer, or its package is missing."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class VectorIndex(Protocol):
     """Vectors by key, compared by cosine. Threads may share it; every method blocks."""
 
     def upsert(self, entries: Sequence[Entry]) -> None:
-        """Add vectors, or replace those of the same keys. All are of one length."""
+        """Add vectors, or replace those of the same keys. All are of one length, and no key comes twice."""
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the vectors of these keys; those that are not there do not matter."""

@@ -1,0 +1,49 @@
+"""What an answer passes on its way out, streamed or whole: first its citations are checked, then where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from langchain_core.messages import AnyMessage
+
+from agent.addresses import Addresses
+from agent.citations import CitationCheck
+from agent.links import LinkCheck
+from agent.run import Run
+from agent.state import sources_of
+
+
+class AnswerCheck:
+    """Takes an answer in pieces and gives it back without false citations and without links that may not stand in it.
+
+    Args:
+        citations: checks the citations.
+        links: checks what is left, last, since a removed citation could leave a link behind.
+    """
+
+    def __init__(self, citations: CitationCheck, links: LinkCheck) -> None:
+        self.citations = citations
+        self.links = links
+
+    def feed(self, text: str) -> str:
+        """Take the next piece and return what can be shown."""
+        return self.links.feed(self.citations.feed(text))
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        return self.links.feed(self.citations.finish()) + self.links.finish()
+
+    def whole(self, text: str) -> str:
+        """Return a text that comes in one piece."""
+        return self.feed(text) + self.finish()
+
+
+def answer_check(messages: Sequence[AnyMessage], run: Run) -> AnswerCheck:
+    """Return the check of an answer in a thread."""
+    return AnswerCheck(CitationCheck(sources_of(messages).keys()), link_check(messages, run))
+
+
+def link_check(messages: Sequence[AnyMessage], run: Run) -> LinkCheck:
+    """Return the check of where an answer in a thread leads."""
+    own = (run.persona.prompt, run.persona.greeting)
+    return LinkCheck(Addresses(messages, own, run.context.allowed_hosts))

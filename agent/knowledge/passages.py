@@ -1,0 +1,74 @@
+"""Passages as they are handed on: with their neighbours, and within a budget of tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from agent.knowledge.lookup import Placed
+from agent.state import Passage
+
+CHARACTERS_PER_TOKEN = 4
+
+_HEADINGS = re.compile(r"(?:#.*\n+)*")
+_SENTENCE_END = re.compile(r"[.!?…](?=\s)|[。！？]|\n\s*\n")  # noqa: RUF001 - full-width marks end sentences too
+
+
+def joined(passages: Sequence[Passage], around: Callable[[str], list[Placed]]) -> list[Passage]:
+    """Return passages grown by their neighbours, those that then meet made one; a better one gives place and score.
+
+    Args:
+        passages: passages, the best first.
+        around: returns a passage's surroundings by its id, itself included, in the document's order.
+    """
+    grown: list[Passage] = []
+    seen: set[str] = set()
+    for passage in passages:
+        if passage.id in seen:
+            continue
+        places = [place for place in around(passage.id) if place.passage.id not in seen]
+        seen |= {place.passage.id for place in places}
+        grown.append(_merged(passage, places) if places else passage)
+    return grown
+
+
+def _merged(passage: Passage, places: Sequence[Placed]) -> Passage:
+    """Return a passage with its neighbours in it. What two of them repeat stands there once."""
+    text, end = "", places[0].start
+    for place in places:
+        gap = "\n\n" if text and place.start > end else ""
+        text += gap + place.passage.text[max(0, end - place.start) :]
+        end = max(end, place.end)
+    first, last = places[0].passage, places[-1].passage
+    return passage.model_copy(
+        update={"text": text, "first_line": first.first_line, "last_line": last.last_line, "page": first.page}
+    )
+
+
+def within(passages: Sequence[Passage], tokens: int) -> list[Passage]:
+    """Return as many of the passages as a budget allows, of which the last may end early, behind a sentence.
+
+    Args:
+        passages: passages, the best first. The first is given even where not one sentence of it fits.
+        tokens: the budget, at 4 characters a token.
+    """
+    left = tokens * CHARACTERS_PER_TOKEN
+    kept: list[Passage] = []
+    for passage in passages:
+        if len(passage.text) <= left:
+            kept.append(passage)
+            left -= len(passage.text)
+            continue
+        body = _HEADINGS.match(passage.text)
+        assert body, "the expression matches the empty beginning"
+        ends = [match.end() for match in _SENTENCE_END.finditer(passage.text, body.end(), max(left, body.end()))]
+        if ends or not kept:
+            kept.append(_shortened(passage, ends[-1] if ends else max(left, 1)))
+        break
+    return kept
+
+
+def _shortened(passage: Passage, end: int) -> Passage:
+    text = passage.text[:end].rstrip()
+    last_line = passage.first_line and passage.first_line + text.count("\n")
+    return passage.model_copy(update={"text": text, "last_line": last_line})

@@ -1,0 +1,145 @@
+"""Documents on the command line: indexed, searched, shown, removed, and watched."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import zipfile
+
+import pytest
+
+from tests.service.conftest import SELFHELP
+from tests.support.documents import write
+from tests.support.model_server import Reply
+
+
+@pytest.fixture
+def docs(tmp_path):
+    return write(
+        tmp_path / "docs",
+        {
+            "returns.md": "# Returns\n\nGeneral.\n\n## Time\n\nYou can return an item within 30 days.\n\n## Fee\n\n4.90 EUR.\n",
+            "hours.txt": "Opening hours\n\nThe shop opens at nine on weekdays.\n",
+        },
+    )
+
+
+def test_sources_of_several_kinds_are_read_in_one_go(run, docs, tmp_path):
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.writestr("terms.html", "<h1>Terms</h1><p>Utrecht is the place of jurisdiction.</p>")
+    (tmp_path / "prices.csv").write_text("item,price\ntent,99\n")
+    done = run("index", "docs", "more.zip", "*.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["added"] for line in done.stdout.splitlines()] == [
+        ["hours.txt", "returns.md"],
+        ["terms.html"],
+        ["prices.csv"],
+    ]
+    listed = [json.loads(line) for line in run("sources", "list", "--json").stdout.splitlines()]
+    assert [(source["source"], source["documents"]) for source in listed] == [
+        (str(tmp_path / "*.csv"), 1),
+        (str(docs), 2),
+        (str(tmp_path / "more.zip"), 1),
+    ]
+
+
+def test_sources_of_the_settings_are_read_when_none_is_named(run, docs, tmp_path):
+    (tmp_path / "selfhelp.toml").write_text('[knowledge]\nsources = ["docs", {at = "gone", collection = "staff"}]\n')
+    done = run("index")
+    assert done.returncode == 1
+    assert "docs: 2 added" in done.stdout
+    assert "gone" in done.stdout
+    assert "selfhelp index" not in done.stderr
+
+
+def test_search_explains_its_scores(run, docs):
+    run("index", "docs")
+    done = run("search", "return an item", "--explain")
+    assert "Returns › Time  returns.md, lines 5–7  1.00" in done.stdout
+    assert "1.000 = 0.000 by meaning (not among the nearest) + 1.000 by words (BM25" in done.stdout
+    found = [json.loads(line) for line in run("search", "shop", "--kind", "text", "--json").stdout.splitlines()]
+    assert [hit["passage"]["document"] for hit in found] == ["hours.txt"]
+    nothing = run("search", "shop", "--until", "2001-01-01")
+    assert (nothing.returncode, nothing.stdout) == (1, "nothing found\n")
+
+
+def test_a_cited_passage_is_shown_in_its_context(run, docs, model_server):
+    run("index", "docs")
+    model_server.will(Reply(calls=[("search", {"query": "return an item"})]), "Within 30 days [1].")
+    run("ask", "How long can I return?")
+    done = run("sources", "show", "1")
+    assert done.returncode == 0, done.stderr
+    for text in ("[1] Returns › Time", "General.", "within 30 days.", "4.90 EUR.", "returns.md, lines 5–7"):
+        assert text in done.stdout
+    shown = json.loads(run("sources", "show", "1", "--json").stdout)
+    assert shown["text"] == "## Time\n\nYou can return an item within 30 days."
+    assert len(shown["context"]) == 3
+
+
+def test_a_cited_passage_that_is_no_more_is_shown_as_it_was_quoted(run, docs, model_server):
+    run("index", "docs")
+    model_server.will(Reply(calls=[("search", {"query": "return an item"})]), "Within 30 days [1].")
+    run("ask", "How long can I return?")
+    (docs / "returns.md").unlink()
+    run("index", "docs")
+    done = run("sources", "show", "1")
+    assert "The document has changed since" in done.stdout
+    assert "within 30 days" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["show", "7"], ["show", "1", "--thread", "nobody"], ["remove", "nothing"]])
+def test_a_source_that_is_not_there_is_said(run, docs, arguments):
+    done = run("sources", *arguments)
+    assert done.returncode == 1
+    assert arguments[-1] in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_removed_source_is_found_no_more(run, docs):
+    run("index", "docs")
+    assert run("sources", "remove", str(docs)).stdout == "2 removed\n"
+    assert run("search", "shop").returncode == 1
+
+
+def test_an_empty_source_is_removed_only_when_that_is_asked_for(run, docs):
+    run("index", "docs")
+    docs.rename(docs.with_name("elsewhere"))
+    assert run("index", "docs").returncode == 1
+    assert run("search", "shop").returncode == 0
+    assert run("index", "docs", "--prune").stdout == "2 removed\n"
+    assert run("search", "shop").returncode == 1
+
+
+def test_watch_goes_on_with_what_changes_and_ends_with_ctrl_c(environment, docs, tmp_path):
+    command = [SELFHELP, "index", "docs", "--watch", "--json"]
+    watching = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert len(json.loads(watching.stdout.readline())["added"]) == 2
+        write(docs, {"new.md": "# New\n\nSomething new."})
+        assert json.loads(watching.stdout.readline())["added"] == ["new.md"]
+        (docs / "hours.txt").unlink()
+        assert json.loads(watching.stdout.readline())["removed"] == ["hours.txt"]
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(30) == 130
+        assert "Traceback" not in watching.stderr.read()
+    finally:
+        watching.kill()
+        watching.communicate()
+
+
+def test_a_second_process_is_told_who_has_the_documents(environment, run, docs, tmp_path):
+    command = [SELFHELP, "index", "docs", "--watch", "--json"]
+    watching = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        watching.stdout.readline()
+        done = run("search", "shop")
+        assert done.returncode == 1
+        assert f"in use by `selfhelp index` (process {watching.pid}" in done.stderr
+        assert "SELFHELP_CHROMA_URL" in done.stderr
+    finally:
+        watching.kill()
+        watching.communicate()
+    assert run("search", "shop").returncode == 0
