@@ -71,6 +71,7 @@ class Selfhelp:
         """Open an index."""
         base = await KnowledgeBase.open(directory, _embedder(embeddings))
         try:
+            await base.warm()
             yield lambda question: base.search(question, k=K)
         finally:
             await base.close()

@@ -69,14 +69,20 @@ class Database:
             raise
 
     def _prepare(self) -> None:
-        [version] = self._writer.execute("PRAGMA user_version").fetchone()
-        [tables] = self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and version != _VERSION:
+        version, tables = self._writer.execute(
+            "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
+        ).fetchone()
+        if version == _VERSION:
+            return
+        if tables:
             raise StoreFailed(
                 f"{self._path} was made by another version of Selfhelp: delete its folder and index the documents again"
             )
-        self._writer.executescript(f"{_SCHEMA}{words.SCHEMA}PRAGMA user_version = {_VERSION};")
-        self._writer.execute("INSERT OR IGNORE INTO meta VALUES ('id', ?), ('writes', 0)", [uuid.uuid4().hex])
+        # All at once, as a process may be killed here too.
+        self._writer.executescript(
+            f"BEGIN IMMEDIATE;{_SCHEMA}{words.SCHEMA}INSERT OR IGNORE INTO meta VALUES ('id', '{uuid.uuid4().hex}'), "
+            f"('writes', 0);PRAGMA user_version = {_VERSION};COMMIT;"
+        )
 
     def close(self) -> None:
         """Close the file."""

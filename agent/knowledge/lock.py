@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,7 +45,9 @@ class FolderLock:
             ) from None
         command = " ".join((Path(sys.argv[0]).name, *sys.argv[1:2]))
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
-        self._holder.write_text(json.dumps(holder), encoding="utf-8")
+        # Where a full disk does not take the note, the lock holds all the same.
+        with suppress(OSError):
+            self._holder.write_text(json.dumps(holder), encoding="utf-8")
 
     def release(self) -> None:
         """Let go of the lock."""

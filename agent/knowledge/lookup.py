@@ -76,6 +76,11 @@ class Lookup:
         passages = {row[1]: _passage(row[1:]) for row in found}
         return Matches(passages, {row[1]: ranked[row[0]] for row in found if row[0] in ranked})
 
+    def warm(self) -> None:
+        """Prepare for words that many chunks hold."""
+        with self._database.reading() as db:
+            self._words.warm(db)
+
     def around(self, key: str, distance: int) -> list[Placed]:
         """Return a chunk and its neighbours in the document's order; none if it is no more.
 

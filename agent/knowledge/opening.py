@@ -111,7 +111,8 @@ def open_parts(directory: Path, embedder: Embedder | None, server: OpenServer | 
         except (OSError, sqlite3.Error) as error:
             raise IndexUnusable(
                 f"the knowledge base in {directory} cannot be opened: {error}. "
-                "Mend the folder's permissions, or delete it and index the documents again"
+                "Free the disk or mend the folder's permissions; if it holds something else, delete it and index the "
+                "documents again"
             ) from error
         store = Store(database)
         index, chroma = None, None
@@ -120,7 +121,7 @@ def open_parts(directory: Path, embedder: Embedder | None, server: OpenServer | 
         elif embedder:
             chroma = directory / "chroma"
             _take_away_damaged(chroma, database, store)
-            index = chroma_folder(chroma)
+            index = _opened(chroma)
         alone = FileLock(directory / "writing.lock", thread_local=False) if server else nullcontext()
         undo.pop_all()
     return Parts(database, store, Writer(database, store, index, alone), index, chroma, lock)
@@ -138,6 +139,16 @@ def _take_away_damaged(chroma: Path, database: Database, store: Store) -> None:
         return
     logger.warning("the vector index in %s is damaged: it is made anew from the vectors in the store", chroma)
     shutil.rmtree(chroma)
+
+
+def _opened(chroma: Path) -> VectorIndex:
+    try:
+        return chroma_folder(chroma)
+    except Exception as error:
+        raise IndexUnusable(
+            f"the vector index in {chroma} cannot be opened: {error}. Free the disk or mend the folder's permissions; "
+            "else delete this folder, and it is made anew from the store beside it"
+        ) from error
 
 
 async def settle(parts: Parts, embedder: Embedder | None, progress: Progress | None, *, rebuild: bool) -> None:

@@ -107,6 +107,7 @@ class Writer:
             return
         with self.exclusive(), _explained():
             total, done, last = self._store.vector_count(), 0, 0
+            self._store.intend(())
             self._index.reset()
             while True:
                 last, entries = self._store.entries(last, REFILL_BATCH)
@@ -146,6 +147,7 @@ class Writer:
         if not (garbage := self._store.garbage()):
             return
         if self._index:
+            self._store.intend(garbage)
             with _explained():
                 self._index.delete(garbage)
         self._store.forget(garbage)

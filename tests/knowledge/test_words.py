@@ -253,3 +253,14 @@ def test_threads_may_ask_at_once(shelf) -> None:
     assert len(found) == 4
     assert found == [found[0]] * 4
     assert shelf.scores._size == sum(map(len, shelf.scores._kept.values()))
+
+
+def test_after_warming_up_common_words_need_no_look_at_the_index(shelf) -> None:
+    scores = WordScores()
+    with shelf.database.reading() as db:
+        scores.warm(db)
+        asked = []
+        db.set_trace_callback(asked.append)
+        found = scores.ranked(db, "word0 word1 word2", 10)
+    assert found == shelf.ranked("word0 word1 word2", 10)
+    assert not [statement for statement in asked if "MATCH" in statement]

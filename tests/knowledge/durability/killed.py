@@ -1,8 +1,8 @@
-"""Kills an ingest with -9 again and again, and looks after each kill whether everything is as it should be.
+"""Kills an index run with -9 again and again, and looks after each kill whether everything is as it should be.
 
 It runs in a process of its own, which has imported everything and opened nothing, so that its forks start at once:
 
-    python -m tests.knowledge.durability.killed DIRECTORY ROUNDS SEED
+    python -m tests.knowledge.durability.killed DIRECTORY KILLS SEED
 """
 
 from __future__ import annotations
@@ -10,43 +10,136 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
+import re
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 
-import chromadb  # noqa: F401 - what forks are not to import each
-import onnxruntime  # noqa: F401
+import chromadb.api.rust
+import chromadb.telemetry.product.posthog  # noqa: F401 - what each fork would import for itself
 
-from agent.knowledge import opening, probe
+from agent.knowledge import probe
 from agent.knowledge.base import KnowledgeBase
-from agent.knowledge.filters import Filter
+from agent.knowledge.vectors.chroma import chroma_folder
 from tests.support.documents import assert_consistent, hashing
 
 # Sections of the documents. One of them alone is more than a batch of the writer.
-SIZES = {**{f"small {n}.md": 1 + n % 4 for n in range(40)}, "long 1.md": 300, "long 2.md": 420, "huge.md": 1100}
+SIZES = {**{f"small {n}.md": 1 + n % 4 for n in range(24)}, "long.md": 300, "huge.md": 1100}
+ABSENT = 0
 FIRST_SPAN = 0.8
+MENDING_SPAN = 0.2
+
+Acknowledge = Callable[[list[str]], None]
+
+
+@dataclass
+class Documents:
+    """A folder of documents that come, change and go, and what is known of how far the index has followed.
+
+    Args:
+        folder: the folder.
+        chance: picks what changes.
+    """
+
+    folder: Path
+    chance: Random
+    history: dict[str, list[int]] = field(default_factory=lambda: {name: [ABSENT] for name in SIZES})
+    followed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SIZES, 0))
+
+    def change(self) -> None:
+        for name, versions in self.history.items():
+            kind = self.chance.random()
+            if kind < 0.1 and versions[-1] != ABSENT:
+                (self.folder / name).unlink()
+                versions.append(ABSENT)
+            elif kind < 0.6 or len(versions) == 1:
+                versions.append(len(versions))
+                (self.folder / name).write_text(text_of(name, versions[-1]))
+
+    def acknowledge(self, names: list[str]) -> None:
+        self.followed |= {name: len(self.history[name]) - 1 for name in names}
+
+    def allowed(self) -> dict[str, set[int]]:
+        """Return the versions that each document may have in the index."""
+        return {name: set(versions[self.followed[name] :]) for name, versions in self.history.items()}
 
 
 def text_of(name: str, version: int) -> str:
-    """Write a document every section of which says which version it is of; half of each are the same in all."""
-    sections = []
-    for number in range(SIZES[name]):
-        of = version if number % 2 == 0 else "any"
-        sections.append(f"## Section {number}\n\nmark{abs(hash_of(name))}x{number} says version {of}.")
-    return f"# {name}\n\nThe head of version {version}.\n\n" + "\n\n".join(sections)
+    """Write a document every section of which says which version it is of; half of them are the same in all."""
+    sections = [
+        f"## Section {number}\n\n{mark(name, number)} says version {version if number % 2 == 0 else 'any'}."
+        for number in range(SIZES[name])
+    ]
+    return "\n\n".join((f"# {name}\n\nThe head of version {version}.", *sections))
 
 
-def hash_of(name: str) -> int:
-    """Return a number for a name, the same in every process."""
-    return int.from_bytes(name.encode()[-6:], "big")
+def mark(name: str, number: int) -> str:
+    """Return a word that only one section of one document has."""
+    return f"{re.sub(r'[ .]', '', name)}x{number}"
 
 
-def forked(work: Callable[[], None]) -> int:
+async def ingest(index: Path, docs: Path, acknowledge: Acknowledge) -> None:
+    """Index the documents, and acknowledge each batch once it is written or removed."""
+    base = await KnowledgeBase.open(index, hashing(128))
+    writer = base._parts.writer
+    put, remove = writer.put, writer.remove
+
+    def acknowledged_put(documents, vectors):
+        missing = put(documents, vectors)
+        if not missing:
+            acknowledge([document.name for document, _ in documents])
+        return missing
+
+    def acknowledged_remove(collection, source, names):
+        remove(collection, source, names)
+        acknowledge(list(names))
+
+    writer.put, writer.remove = acknowledged_put, acknowledged_remove
+    await base.index(docs)
+    await base.close()
+
+
+async def look(index: Path, allowed: Mapping[str, set[int]]) -> None:
+    """Assert that every acknowledged document can be found, and none is half there."""
+    base = await KnowledgeBase.open(index, hashing(128))
+    assert_consistent(base)
+    with base._parts.database.reading() as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        rows = db.execute("SELECT name, text FROM chunks JOIN documents ON documents.id = document").fetchall()
+    held: dict[str, list[str]] = {name: [] for name in SIZES}
+    for name, text in rows:
+        held[name].append(text)
+    for name, texts in held.items():
+        version = int(re.findall(r"head of version (\d+)", "".join(texts))[0]) if texts else ABSENT
+        assert version in allowed[name], f"{name} has version {version}, not one of {allowed[name]}"
+        if texts:
+            passages = passages_of(name, version)
+            assert Counter(texts) == Counter(passages), f"{name} is half there or of several versions"
+            await found(base, passages[SIZES[name] // 2 + 1])
+    await base.close()
+
+
+def passages_of(name: str, version: int) -> list[str]:
+    """Return the passages of a document: its head and its sections."""
+    return re.split(r"\n\n(?=## )", text_of(name, version))
+
+
+async def found(base: KnowledgeBase, text: str) -> None:
+    """Assert that a passage is found by words and by meaning."""
+    [hit] = await base.hits(text, k=1)
+    assert hit.passage.text == text
+    assert hit.bm25, "it is not found by words"
+    assert hit.similarity, "it is not found by meaning"
+
+
+def forked(work: Callable[[], object]) -> int:
     """Run a function in a fork, and return its process id."""
     if pid := os.fork():
         return pid
@@ -58,113 +151,76 @@ def forked(work: Callable[[], None]) -> int:
     os._exit(0)
 
 
-def ingest(directory: Path, acknowledge: Callable[[Mapping[str, int]], None], versions: Mapping[str, int]) -> None:
-    """Index the documents, and acknowledge each batch once it is written."""
-
-    async def run() -> None:
-        base = await KnowledgeBase.open(directory / "index", hashing())
-        put = base._parts.writer.put
-
-        def acknowledged(documents, vectors):
-            missing = put(documents, vectors)
-            if not missing:
-                acknowledge({document.name: versions[document.name] for document, _ in documents})
-            return missing
-
-        base._parts.writer.put = acknowledged
-        await base.index(directory / "docs")
-        await base.close()
-
-    asyncio.run(run())
+def running(work: Callable[[], Awaitable[None]]) -> int:
+    """Run an async function in a fork with an event loop of its own, and return its process id."""
+    # A fork has none of its parent's other threads, but the locks that they hold.
+    assert len(os.listdir("/proc/self/task")) == 1
+    return forked(lambda: asyncio.run(work()))
 
 
-def look(directory: Path, acknowledged: Mapping[str, int], versions: Mapping[str, int]) -> None:
-    """Assert that every acknowledged document is there, and none is half there."""
-
-    async def run() -> None:
-        base = await KnowledgeBase.open(directory / "index", hashing())
-        assert_consistent(base)
-        with base._parts.database.reading() as db:
-            rows = db.execute("SELECT name, text FROM chunks JOIN documents ON documents.id = document").fetchall()
-        held: dict[str, list[str]] = {}
-        for name, text in rows:
-            held.setdefault(name, []).append(text)
-        for name, texts in held.items():
-            [head] = [text for text in texts if "The head of version" in text]
-            version = int(head.split("version ")[1].split(".")[0])
-            assert acknowledged.get(name, 0) <= version <= versions.get(name, version), name
-            whole = text_of(name, version)
-            assert all(text in whole for text in texts), f"{name} is of several versions"
-            assert sum(text.count("## Section") for text in texts) == SIZES[name], f"{name} is half there"
-        assert not [name for name in acknowledged if name not in held]
-        for name in random.sample(sorted(held), min(5, len(held))):
-            found = await base.search(f"mark{abs(hash_of(name))}x0 says", k=1)
-            assert [passage.document for passage in found] == [name]
-            vector = await hashing().aembed_query(found[0].text)
-            nearest = base._nearest.search(vector, 100, Filter())
-            assert nearest
-        await base.close()
-
-    asyncio.run(run())
+def killed(pid: int, after: float) -> bool:
+    """Kill a process after some seconds, and say whether it had not ended before."""
+    time.sleep(after)
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or status == 0, "it failed by itself"
+    return os.WIFSIGNALED(status)
 
 
-def main() -> None:
-    """Run the rounds, and write what came of them as JSON."""
-    directory, rounds, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    chance = random.Random(seed)
-    opening.probe.is_sound = sound_in_a_fork
-    docs = directory / "docs"
-    docs.mkdir(parents=True)
-    versions: dict[str, int] = {}
-    acknowledged: dict[str, int] = {}
-    kills = batches = 0
-    span = FIRST_SPAN
-    while kills < rounds:
-        for name in SIZES:
-            if name not in versions or chance.random() < 0.6:
-                versions[name] = versions.get(name, 0) + 1
-                (docs / name).write_text(text_of(name, versions[name]))
-        out, into = os.pipe()
-        pid = forked(
-            lambda into=into: ingest(
-                directory, lambda names: os.write(into, f"{json.dumps(names)}\n".encode()) and None, versions
-            )
-        )
-        os.close(into)
-        time.sleep(chance.uniform(0.02, span))
-        os.kill(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        kills += os.WIFSIGNALED(status)
-        # Most of the kills are to fall into the run, wherever its end is on this machine.
-        span *= 1.1 if os.WIFSIGNALED(status) else 0.8
-        with os.fdopen(out) as lines:
-            for line in lines:
-                if line.endswith("\n"):
-                    acknowledged |= json.loads(line)
-                    batches += 1
-        _, status = os.waitpid(forked(partial(look, directory, acknowledged, versions)), 0)
-        if status:
-            sys.exit(f"after kill {kills} of seed {seed}")
-    _, status = os.waitpid(forked(lambda: ingest(directory, lambda _: None, versions)), 0)
-    assert status == 0
-    _, status = os.waitpid(forked(lambda: look(directory, versions, versions)), 0)
-    assert status == 0
-    json.dump({"kills": kills, "batches": batches, "acknowledged": len(acknowledged)}, sys.stdout)
+def is_well(pid: int) -> bool:
+    """Wait for a process, and say whether it succeeded."""
+    return os.waitpid(pid, 0)[1] == 0
 
 
 def sound_in_a_fork(folder: Path, samples: Mapping) -> bool:
-    """Try a Chroma folder out as `probe` does, in a fork instead of a process that imports everything again."""
+    """Try a Chroma folder out as `probe` does, in a fork instead of a process that imports everything again.
+
+    All other threads of this process wait for the outcome, and hold no lock.
+    """
 
     def attempt() -> None:
-        from agent.knowledge.vectors.chroma import chroma_folder
-
         index = chroma_folder(folder)
         for vector in samples.values():
-            if max(index.search(vector, 1, None).values(), default=0.0) < 1 - probe.NEAR:
-                os._exit(1)
+            assert max(index.search(vector, 1, None).values(), default=0.0) >= 1 - probe.NEAR
 
-    _, status = os.waitpid(forked(attempt), 0)
-    return status == 0
+    return is_well(forked(attempt))
+
+
+def main() -> None:
+    """Go on until there were as many kills as wanted, and write what came of them as JSON."""
+    directory, wanted, chance = Path(sys.argv[1]), int(sys.argv[2]), Random(int(sys.argv[3]))
+    index, docs = directory / "index", directory / "docs"
+    docs.mkdir(parents=True)
+    probe.is_sound = sound_in_a_fork
+    documents = Documents(docs, chance)
+    span, outcome = FIRST_SPAN, Counter()
+    while outcome["kills"] < wanted:
+        documents.change()
+        out, into = os.pipe()
+        pid = running(partial(ingest, index, docs, lambda names, to=into: tell(to, names)))
+        os.close(into)
+        was_killed = killed(pid, chance.uniform(0.0, span))
+        # Most of the kills are to fall into the run, wherever its end is on this machine.
+        span *= 1.05 if was_killed else 0.8
+        with os.fdopen(out) as lines:
+            acknowledged = [json.loads(line) for line in lines if line.endswith("\n")]
+        for names in acknowledged:
+            documents.acknowledge(names)
+        outcome += Counter(kills=was_killed, into_writing=was_killed and bool(acknowledged), written=len(acknowledged))
+        looking = partial(look, index, documents.allowed())
+        if chance.random() < 0.25:
+            while_mending = killed(running(looking), chance.uniform(0.0, MENDING_SPAN))
+            outcome += Counter(kills=while_mending, while_mending=while_mending)
+        assert is_well(running(looking)), f"after {outcome}"
+    assert is_well(running(partial(ingest, index, docs, documents.acknowledge)))
+    documents.acknowledge(list(SIZES))
+    assert is_well(running(partial(look, index, documents.allowed())))
+    json.dump(outcome, sys.stdout)
+
+
+def tell(to: int, names: list[str]) -> None:
+    """Write names to a pipe, in one piece."""
+    os.write(to, f"{json.dumps(names)}\n".encode())
 
 
 if __name__ == "__main__":
