@@ -74,6 +74,13 @@ class Context(BaseModel):
     max_fan_out: int = Field(
         32, ge=1, le=1000, title="Fan-out limit", description="The most executions of one call that uses [*]."
     )
+    approvals: dict[str, Literal["always", "never"]] = Field(
+        default_factory=dict,
+        title="Approvals",
+        description="Whether a person is asked before a write: always or never, by tool name, pattern or HTTP method; "
+        "the pattern * is for the rest. A write that nothing fits is asked about.",
+        examples=[{"create_refund": "always", "DELETE": "always", "*": "never"}],
+    )
     tool_timeout: float = Field(
         60.0, gt=0, title="Tool timeout", description="Seconds after which a tool call counts as failed."
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage
-from langgraph.config import get_stream_writer
+from langgraph.config import get_config, get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
 from agent.answer import answer_check
-from agent.planning.dag import Dag, Launch, skipped
+from agent.consent import Approve, Decision, Edit, Respond, ask, needs_consent
+from agent.errors import SelfhelpError
+from agent.once import Once
+from agent.planning.dag import Dag, Launch, skipped, stages
 from agent.planning.plan import Call, calls_in
 from agent.planning.references import UnresolvedReference, render, substitute
 from agent.reply import claim
@@ -38,18 +42,24 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     assert isinstance(plan, AIMessage), "the planner routes here with its plan at the end"
     round_number = rounds_of(messages)
     calls = calls_in(plan)
-    steps = Steps(run.tools, run.context, get_stream_writer(), round_number)
+    once = Once(run.intents, get_config()["configurable"].get("thread_id"))
+    steps = Steps(run.tools, run.context, get_stream_writer(), round_number, once)
     ahead = claim(plan)
+    decisions: dict[int, Decision] = {}
 
     async def perform(call: Call, results: Mapping[int, Any]) -> Outcome:
+        if decision := decisions.get(call.number):
+            return await decided(steps, call, results, decision)
         if ahead and call.number in ahead:
             with suppress(GraphBubbleUp):  # a tool that asks a person asks from here, where the run can wait for it
                 return await ahead.outcomes[call.number]
         return await steps.run(call, results)
 
     dag = Dag(perform, persist)
-    for call in calls:
-        if not _is_reply(call, run):
+    for stage in stages([call for call in calls if not _is_reply(call, run)], partial(waits, run=run)):
+        if writes := [call for call in stage if waits(call, run)]:
+            decisions |= consented(writes, steps, await dag.finish())
+        for call in stage:
             dag.add(call)
     outcomes = await dag.finish()
     for number, outcome in outcomes.items():
@@ -69,6 +79,57 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
         "plan": [done.get(old["id"], old) for old in state["plan"]],
         "usage": added(state["usage"], [], check.citations.removed, check.links.removed),
     }
+
+
+def waits(call: Call, run: Run) -> bool:
+    """Whether a call is a write that a person is asked about."""
+    tool = run.tools.get(call.tool)
+    return tool is not None and needs_consent(tool, run.context.approvals)
+
+
+def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcome]) -> dict[int, Decision]:
+    """Ask a person about writes that can run, and return the decisions by call number.
+
+    Args:
+        calls: the writes.
+        steps: runs them.
+        outcomes: what became of the calls before them.
+
+    Raises:
+        GraphInterrupt: there is no answer yet.
+    """
+    results = {number: outcome["value"] for number, outcome in outcomes.items() if outcome["status"] == "finished"}
+    writes = []
+    for call in calls:
+        if call.depends <= results.keys():
+            # What cannot be resolved fails by itself when it is its turn.
+            with suppress(SelfhelpError):
+                writes.append(steps.write(call, results))
+    writes = [write for write in writes if write.args != []]
+    for write in writes:
+        steps.tell(write.call, "waiting")
+    return dict(zip((write.call.number for write in writes), ask(writes), strict=True)) if writes else {}
+
+
+async def decided(steps: Steps, call: Call, results: Mapping[int, Any], decision: Decision) -> Outcome:
+    """Do with a write what a person decided.
+
+    Args:
+        steps: runs it.
+        call: the write.
+        results: results of the calls it depends on, by number.
+        decision: the decision.
+    """
+    if isinstance(decision, Approve):
+        return await steps.run(call, results)
+    if isinstance(decision, Edit):
+        return await steps.run_with(call, steps.write(call, results).edited(decision.edited_action).args)
+    if isinstance(decision, Respond):
+        return {**skipped(call, ""), "status": "finished", "value": decision.message, "error": None}
+    reason = f": {decision.message}" if decision.message else ""
+    outcome: Outcome = {**skipped(call, f"a person rejected this{reason}"), "status": "rejected"}
+    steps.tell(call, "rejected", outcome)
+    return outcome
 
 
 def _is_reply(call: Call, run: Run) -> bool:

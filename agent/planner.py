@@ -9,7 +9,7 @@ from langgraph.types import Overwrite
 from agent.degraded import degraded_answer, fallback_plan
 from agent.errors import ModelUnavailable
 from agent.planning.plan import calls_in
-from agent.recovery import dangling, persisted_outcomes, repaired
+from agent.recovery import dangling, persisted_outcomes, repaired, sent_outcomes
 from agent.reply import Asker
 from agent.results import planned
 from agent.round import negotiate
@@ -29,7 +29,7 @@ async def plan(state: State, run: Run) -> State:
     messages = state["messages"]
     cut_off = dangling(messages)
     if cut_off:
-        outcomes = await persisted_outcomes(get_config(), cut_off)
+        outcomes = await sent_outcomes(run.intents, cut_off) | await persisted_outcomes(get_config(), cut_off)
         messages = repaired(messages, outcomes, run.context.result_tokens)
     update = await _begin(messages, run)
     if cut_off:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
+from agent.intents import Intent, Intents
+from agent.once import NOT_KNOWN
 from agent.planning.plan import calls_in
 from agent.results import Numbering, tool_message
 from agent.state import Outcome, calls_of, sources_of
@@ -18,6 +20,37 @@ from agent.state import Outcome, calls_of, sources_of
 CHECKPOINTS_TO_SEARCH = 10
 
 CUT_OFF = "not run to its end: the turn was cut off"
+
+
+async def sent_outcomes(intents: Intents, wanted: Iterable[str]) -> dict[str, Outcome]:
+    """Return what is on record of writes whose run was cut off, by call id: what came of them, or that nobody knows.
+
+    Args:
+        intents: the record.
+        wanted: call ids.
+    """
+    sent: dict[str, list[Intent]] = {}
+    for intent in await intents.of_calls(wanted):
+        sent.setdefault(intent.call_id, []).append(intent)
+    return {call_id: _outcome(call_id, of_call) for call_id, of_call in sent.items()}
+
+
+def _outcome(call_id: str, intents: Sequence[Intent]) -> Outcome:
+    known = [intent.outcome for intent in intents if intent.outcome is not None]
+    errors = [outcome["error"] for outcome in known if "error" in outcome]
+    if len(known) < len(intents):
+        errors.append(f"{CUT_OFF}; {NOT_KNOWN}")
+    values = [outcome["value"] for outcome in known if "value" in outcome]
+    return Outcome(
+        call_id=call_id,
+        status="failed" if errors else "finished",
+        value=values[0] if len(values) == 1 else values,
+        passages=False,
+        resolved=None,
+        error="; ".join(errors) or None,
+        started=intents[0].sent,
+        ended=intents[0].sent,
+    )
 
 
 def dangling(messages: Sequence[AnyMessage]) -> set[str]:

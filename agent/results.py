@@ -46,7 +46,8 @@ def tool_message(call: Call, outcome: Outcome, numbering: Numbering, budget: int
     """
     sources = [numbering.number(passage) for passage in outcome["value"]] if outcome["passages"] else []
     text = "\n\n".join(map(shown, sources)) if sources else quoted(_text(outcome))
-    content, cut = _cut("\n".join(filter(None, (quoted(outcome["error"] or ""), text))), budget * CHARACTERS_PER_TOKEN)
+    parts = (outcome.get("note"), quoted(outcome["error"] or ""), text)
+    content, cut = _cut("\n".join(filter(None, parts)), budget * CHARACTERS_PER_TOKEN)
     artifact = ({"sources": sources} if sources else {}) | ({"value": outcome["value"]} if cut and not sources else {})
     return ToolMessage(
         content,

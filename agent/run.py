@@ -13,6 +13,7 @@ from langchain_core.messages import SystemMessage
 
 from agent.context import Context
 from agent.errors import SettingsError
+from agent.intents import Intents, open_intents
 from agent.models.providers import Model, default_model, given, open_model
 from agent.personas import Persona, find_personas
 from agent.prompts import system_prompt
@@ -30,6 +31,7 @@ class Run:
     persona: Persona
     tools: Toolset
     models: Sequence[Callable[[], Awaitable[Model]]]
+    intents: Intents
 
     def system(self, model: Model) -> SystemMessage:
         """Return the system message for a model."""
@@ -72,7 +74,8 @@ class Assistant:
         context = (given or Context()).over(persona.layer(), settings.layer())
         if self._tools is None:
             self._tools = Toolset(await self.load_tools(settings))
-        return Run(context, persona, self._tools.only(context.tools), self._models(context, settings))
+        tools = self._tools.only(context.tools)
+        return Run(context, persona, tools, self._models(context, settings), open_intents(settings))
 
     def _models(self, context: Context, settings: Settings) -> list[Callable[[], Awaitable[Model]]]:
         """Return the chain of models, each opened when it is wanted."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 Message = TypeVar("Message", bound=BaseMessage)
-StepStatus = Literal["planned", "finished", "failed", "skipped"]
+StepStatus = Literal["planned", "finished", "failed", "skipped", "rejected"]
 
 # With a snapshot at every thousandth update, 200 turns of 5 results of 2 KB take 5 MB of SQLite; with LangGraph's
 # default of 100 it is 17 MB, and without deltas 1,327 MB.
@@ -74,6 +74,7 @@ class Outcome(TypedDict):
     passages: bool
     resolved: Any
     error: str | None
+    note: NotRequired[str]
     started: float
     ended: float
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -17,8 +18,10 @@ from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
+from agent.consent import Write
 from agent.context import Context
 from agent.errors import SelfhelpError
+from agent.once import NOT_KNOWN, Once
 from agent.planning.plan import Call, resolve
 from agent.state import Outcome, Passage, StepStatus
 from agent.toolset import BoundTool, Toolset
@@ -41,13 +44,17 @@ class Steps:
         context: limits of the run.
         emit: takes the step events, as LangGraph's stream writer does.
         round_number: which reply of the turn the calls come from, from 1.
+        once: sends writes; None where there are none.
     """
 
-    def __init__(self, tools: Toolset, context: Context, emit: Emit, round_number: int) -> None:
+    def __init__(
+        self, tools: Toolset, context: Context, emit: Emit, round_number: int, once: Once | None = None
+    ) -> None:
         self.tools = tools
         self._context = context
         self._emit = emit
         self._round = round_number
+        self._once = once
 
     async def run(self, call: Call, results: Mapping[int, Any]) -> Outcome:
         """Run one call that has passed the plan check.
@@ -56,13 +63,42 @@ class Steps:
             call: the call.
             results: results of the calls it depends on, by number.
         """
+        return await self._run(call, lambda: self._resolved(call, results))
+
+    async def run_with(self, call: Call, args: Any) -> Outcome:
+        """Run a call with other arguments than it came with.
+
+        Args:
+            call: the call.
+            args: the arguments, or a list of them where it fans out.
+        """
+        outcome = await self._run(call, lambda: args)
+        note = f"A person changed this call before it ran. It ran with {json.dumps(args, ensure_ascii=False)}."
+        return {**outcome, "note": note}
+
+    def write(self, call: Call, results: Mapping[int, Any]) -> Write:
+        """Return a write with results in the place of references.
+
+        Raises:
+            SelfhelpError: a result has no such part, or the call would run too often.
+        """
+        return Write(call, self._tool(call), self._resolved(call, results))
+
+    def _resolved(self, call: Call, results: Mapping[int, Any]) -> Any:
+        return resolve(call.args, self._tool(call).parameters, results, self._context.max_fan_out)
+
+    def _tool(self, call: Call) -> BoundTool:
         tool = self.tools.get(call.tool)
         assert tool is not None, "the plan check lets no unknown tool through"
+        return tool
+
+    async def _run(self, call: Call, arguments: Callable[[], Any]) -> Outcome:
+        tool = self._tool(call)
         started = time.time()
         resolved: Any = None
         self.tell(call, "started")
         try:
-            resolved = resolve(call.args, tool.parameters, results, self._context.max_fan_out)
+            resolved = arguments()
             values, errors = await self._execute(tool, call, resolved)
         except SelfhelpError as error:
             values, errors = [], [str(error)]
@@ -93,16 +129,18 @@ class Steps:
     async def _execute(self, tool: BoundTool, call: Call, resolved: Any) -> tuple[list[Any], list[str]]:
         """Return the values and the errors of a call, or of all executions of one that fans out."""
         if not isinstance(resolved, list):
-            value, error = await self._attempt(tool, call, resolved)
+            value, error = await self._attempt(tool, call, resolved, 0)
             return ([], [error]) if error else ([value], [])
-        pairs = await asyncio.gather(*(self._attempt(tool, call, args) for args in resolved))
+        pairs = await asyncio.gather(
+            *(self._attempt(tool, call, args, element) for element, args in enumerate(resolved))
+        )
         errors = [f"element {index}: {error}" for index, (_, error) in enumerate(pairs) if error]
         return [None if error else value for value, error in pairs], errors
 
-    async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any]) -> tuple[Any, str | None]:
+    async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any], element: int) -> tuple[Any, str | None]:
         try:
             async with asyncio.timeout(self._context.tool_timeout) as limit:
-                return await self._call(tool, call, args), None
+                return await self._call(tool, call, args, element), None
         except GraphBubbleUp:  # a tool that interrupts the run to ask a person
             raise
         except ValidationError as invalid:
@@ -111,20 +149,27 @@ class Steps:
             return None, str(error)
         except Exception as error:
             if limit.expired():
-                return None, f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
+                late = f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
+                return None, late if tool.effect == "read" else f"{late}; {NOT_KNOWN}"
             log.warning("tool %s raised", tool.name, exc_info=True)
             return None, f"{type(error).__name__}: {error}"
 
-    async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
+    async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any], element: int) -> Any:
         if problems := list(tool.problems(args)):
             raise ToolException("; ".join(problems))
-        attempts = AsyncRetrying(
-            stop=stop_after_attempt(READ_ATTEMPTS if tool.effect == "read" else 1),
-            retry=retry_if_exception(is_transient),
-            wait=_delay,
-            reraise=True,
-        )
-        return await attempts(_invoke, tool, call, args)
+        if tool.effect == "read" or self._once is None:
+            attempts = AsyncRetrying(
+                stop=stop_after_attempt(READ_ATTEMPTS if tool.effect == "read" else 1),
+                retry=retry_if_exception(is_transient),
+                wait=_delay,
+                reraise=True,
+            )
+            return await attempts(_invoke, tool, call, args)
+
+        async def send() -> Any:
+            return _plain(await _invoke(tool, call, args))
+
+        return await self._once.send(Write(call, tool, args), element, send)
 
 
 def is_passages(value: Any) -> bool:

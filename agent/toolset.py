@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -43,6 +44,28 @@ class BoundTool:
     def writes_reply(self) -> bool:
         """Whether this is the pseudo-tool whose text becomes the answer."""
         return bool((self.tool.metadata or {}).get("reply"))
+
+    @property
+    def method(self) -> str:
+        """The HTTP method that the tool uses, empty where it is none of an API."""
+        return str((self.tool.metadata or {}).get("operation", "")).partition(" ")[0]
+
+    @property
+    def honours_key(self) -> bool:
+        """Whether a call that is sent again with the same idempotency key takes effect once only."""
+        return bool((self.tool.metadata or {}).get("honours_key"))
+
+    @property
+    def undo(self) -> str | None:
+        """Name of the tool that undoes this one, where there is one."""
+        return (self.tool.metadata or {}).get("undo")
+
+    def preview(self, args: dict[str, Any]) -> str:
+        """Return the exact request that a call sends, without secrets."""
+        previewed = (self.tool.metadata or {}).get("preview")
+        return (
+            str(previewed(args)) if previewed else f"{self.name}({json.dumps(args, ensure_ascii=False, default=str)})"
+        )
 
     @cached_property
     def function(self) -> dict[str, Any]:

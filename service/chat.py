@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -16,8 +16,9 @@ from agent.personas import find_personas
 from agent.settings import Settings
 from agent.state import Usage
 from agent.usage import added
+from service.approvals import Undecided, decide
 from service.console import TurnView, as_json, figures, plan_tree, progress
-from service.conversation import Answer, Conversation, Desk, StepEvent
+from service.conversation import Answer, Conversation, Desk, Event, Question, StepEvent
 
 HISTORY_LENGTH = 1000
 
@@ -29,26 +30,77 @@ HELP = """\
 /quit            leave; selfhelp chat --thread {thread} carries on"""
 
 
-async def ask_once(
+def ask_once(
     settings: Settings, context: Context, question: str, thread: str | None, console: Console, *, as_json: bool
 ) -> bool:
     """Ask one question and show the answer. Returns whether a model gave it."""
-    async with Desk(settings) as desk:
+    with asyncio.Runner() as runner, _opened(Desk(settings), runner) as desk:
         conversation = _conversation(desk, context, thread)
-        await prepare(settings, context, quiet=as_json)
-        answer = await answered(conversation, question, console, json=as_json)
-    return answer.degraded is None
+        runner.run(prepare(settings, context, quiet=as_json))
+        outcome = runner.run(shown(conversation, conversation.turn(question), console, json=as_json))
+        answer = _settled(outcome, conversation, console, runner, json=as_json)
+    return answer is not None and answer.degraded is None
 
 
-async def answered(conversation: Conversation, question: str, console: Console, *, json: bool) -> Answer:
-    """Ask, and show the turn as text or its answer as JSON."""
+def go_on(settings: Settings, thread: str | None, console: Console, *, approve: bool) -> bool:
+    """Decide on the writes that a thread waits with, and show the rest of its turn.
+
+    Args:
+        settings: the settings.
+        thread: id of the thread; the one that was talked in last when None.
+        console: where to show it.
+        approve: whether all of them are approved without asking.
+
+    Raises:
+        Undecided: nothing waits.
+    """
+    with asyncio.Runner() as runner, _opened(Desk(settings), runner) as desk:
+        name = thread or runner.run(desk.latest_thread())
+        conversation = _conversation(desk, Context(), name)
+        question = runner.run(conversation.waiting())
+        if question is None:
+            raise Undecided(f"nothing waits to be approved in thread {name or '(there is none)'}")
+        runner.run(prepare(settings, Context(), quiet=False))
+        outcome: Answer | Question = question
+        if approve:
+            decisions = [{"type": "approve"} for _ in question.actions]
+            outcome = runner.run(shown(conversation, conversation.decide(question, decisions), console, json=False))
+        answer = _settled(outcome, conversation, console, runner, json=False)
+    return answer is not None and answer.degraded is None
+
+
+async def shown(
+    conversation: Conversation, events: AsyncIterator[Event], console: Console, *, json: bool
+) -> Answer | Question:
+    """Show a turn as text, or what it came to as JSON."""
     if not json:
-        return await TurnView(console).show(conversation.turn(question))
-    async for event in conversation.turn(question):
-        if isinstance(event, Answer):
-            answer = event
-    console.file.write(as_json(answer, conversation.thread) + "\n")
-    return answer
+        return await TurnView(console).show(events)
+    async for event in events:
+        if isinstance(event, Answer | Question):
+            outcome = event
+    console.file.write(as_json(outcome, conversation.thread) + "\n")
+    return outcome
+
+
+def _settled(
+    outcome: Answer | Question, conversation: Conversation, console: Console, runner: asyncio.Runner, *, json: bool
+) -> Answer | None:
+    """Have a person decide for as long as writes wait, and return the answer; None where nobody can be asked."""
+    while isinstance(outcome, Question):
+        if json:
+            return None
+        decisions = decide(outcome.actions, console)
+        outcome = runner.run(shown(conversation, conversation.decide(outcome, decisions), console, json=False))
+    return outcome
+
+
+@contextmanager
+def _opened(desk: Desk, runner: asyncio.Runner) -> Iterator[Desk]:
+    runner.run(desk.__aenter__())
+    try:
+        yield desk
+    finally:
+        runner.run(desk.__aexit__())
 
 
 async def prepare(settings: Settings, context: Context, *, quiet: bool) -> None:
@@ -64,17 +116,13 @@ async def prepare(settings: Settings, context: Context, *, quiet: bool) -> None:
 def chat_loop(settings: Settings, context: Context, thread: str | None, console: Console) -> None:
     """Talk until the person leaves. Ctrl-C stops an answer; at the prompt it leaves."""
     _remember_lines(settings.data_dir / "history")
-    with asyncio.Runner() as runner:
-        desk = runner.run(Desk(settings).__aenter__())
-        try:
-            talk = Talk(_conversation(desk, context, thread), settings, console)
-            runner.run(talk.greet())
-            while (line := _read_line()) is not None and line != "/quit":
-                if line:
-                    with suppress(KeyboardInterrupt):
-                        runner.run(talk.take(line))
-        finally:
-            runner.run(desk.__aexit__())
+    with asyncio.Runner() as runner, _opened(Desk(settings), runner) as desk:
+        talk = Talk(_conversation(desk, context, thread), settings, console, runner)
+        runner.run(talk.greet())
+        while (line := _read_line()) is not None and line != "/quit":
+            if line:
+                with suppress(KeyboardInterrupt):
+                    talk.take(line)
 
 
 class Talk:
@@ -84,12 +132,16 @@ class Talk:
         conversation: the thread talked on.
         settings: the settings.
         console: where to show it.
+        runner: runs what is asynchronous.
     """
 
-    def __init__(self, conversation: Conversation, settings: Settings, console: Console) -> None:
+    def __init__(
+        self, conversation: Conversation, settings: Settings, console: Console, runner: asyncio.Runner
+    ) -> None:
         self._conversation = conversation
         self._settings = settings
         self._console = console
+        self._runner = runner
         self._last: Answer | None = None
         self._usage: Usage | None = None
 
@@ -104,7 +156,7 @@ class Talk:
             f"(carrying on thread {self._conversation.thread}, {len(messages)} messages)" if messages else greeting
         )
 
-    async def take(self, line: str) -> None:
+    def take(self, line: str) -> None:
         """Take one line: a command or a question."""
         command, _, argument = line.partition(" ")
         commands: dict[str, Callable[[str], None]] = {
@@ -119,9 +171,19 @@ class Talk:
         elif command.startswith("/"):
             self._say(f"There is no command {command}: /help lists them.")
         else:
-            self._last = await TurnView(self._console).show(self._conversation.turn(line))
-            used = self._last.usage
-            self._usage = added(self._usage, used["calls"], used["citations_removed"], used["links_removed"])
+            self._ask(line)
+
+    def _ask(self, question: str) -> None:
+        events = self._conversation.turn(question)
+        outcome = self._runner.run(shown(self._conversation, events, self._console, json=False))
+        try:
+            self._last = _settled(outcome, self._conversation, self._console, self._runner, json=False)
+        except Undecided as error:
+            self._say(str(error))
+            return
+        assert self._last, "a person was there to be asked"
+        used = self._last.usage
+        self._usage = added(self._usage, used["calls"], used["citations_removed"], used["links_removed"])
 
     def _help(self, _: str) -> None:
         self._say(HELP.format(thread=self._conversation.thread))

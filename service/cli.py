@@ -1,4 +1,4 @@
-"""The command line: demo, ask, chat, index, search, sources and doctor.
+"""The command line: demo, ask, chat, approve, index, search, sources and doctor.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.
 """
@@ -36,6 +36,7 @@ errors = Console(stderr=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Model = Annotated[str | None, typer.Option(help="provider:name, such as openai:gpt-6-luna or local.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Run writes without asking.")]
 PersonaName = Annotated[str | None, typer.Option(help="The persona to speak as.")]
 Collection = Annotated[str, typer.Option(help="The collection of documents.")]
 Owner = Annotated[str | None, typer.Option(help="Whose documents they are, beside everybody's.")]
@@ -63,6 +64,7 @@ def ask(
     thread: Thread = None,
     persona: PersonaName = None,
     model: Model = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Ask one question and print the answer with its sources."""
@@ -71,17 +73,30 @@ def ask(
     text = sys.stdin.read() if question == "-" else question
     if not text.strip():
         raise SettingsError("the question is empty: write it behind the command")
-    context = _context(persona=persona, model=model)
-    answered = asyncio.run(ask_once(_settings(), context, text, thread, console, as_json=json))
+    context = _context(persona=persona, model=model, approvals={"*": "never"} if yes else None)
+    answered = ask_once(_settings(), context, text, thread, console, as_json=json)
     raise typer.Exit(0 if answered else FAILED)
 
 
 @app.command()
-def chat(*, thread: Thread = None, persona: PersonaName = None, model: Model = None) -> None:
+def chat(*, thread: Thread = None, persona: PersonaName = None, model: Model = None, yes: Yes = False) -> None:
     """Talk with the assistant. /help lists what else can be typed."""
     from service.chat import chat_loop
 
-    chat_loop(_settings(), _context(persona=persona, model=model), thread, console)
+    context = _context(persona=persona, model=model, approvals={"*": "never"} if yes else None)
+    chat_loop(_settings(), context, thread, console)
+
+
+@app.command()
+def approve(
+    *,
+    thread: Annotated[str | None, typer.Option(help="The thread that waits; the latest by default.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve all that waits.")] = False,
+) -> None:
+    """Decide on writes that wait for approval, and go on with the turn."""
+    from service.chat import go_on
+
+    raise typer.Exit(0 if go_on(_settings(), thread, console, approve=yes) else FAILED)
 
 
 @app.command()

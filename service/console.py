@@ -20,10 +20,16 @@ from rich.tree import Tree
 from agent.models.providers import Progress as Report
 from agent.state import Source, Usage
 from agent.untrusted import visible
-from service.conversation import Answer, Event, StepEvent, Token
+from service.conversation import Answer, Event, Question, StepEvent, Token
 from service.places import place_of
 
-_MARKS = {"finished": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
+_MARKS = {
+    "finished": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "skipped": ("–", "yellow"),
+    "rejected": ("–", "yellow"),
+    "waiting": ("?", "yellow"),
+}
 _HEADING = re.compile(r"\A(?:#.*\n+)+")
 LONGEST_ARGUMENTS = 70
 LONGEST_QUOTE = 160
@@ -43,9 +49,9 @@ class TurnView:
         self._speaking = False
         self._started = time.monotonic()
 
-    async def show(self, events: AsyncIterator[Event]) -> Answer:
-        """Show the events of a turn and return its answer."""
-        answer = None
+    async def show(self, events: AsyncIterator[Event]) -> Answer | Question:
+        """Show the events of a turn and return its answer, or what a person is to decide first."""
+        answer: Answer | Question | None = None
         try:
             self._open_live()
             async for event in events:
@@ -58,7 +64,8 @@ class TurnView:
         finally:
             self._close_live()
         assert answer is not None, "a turn ends with its answer"
-        self._finish(answer)
+        if isinstance(answer, Answer):
+            self._finish(answer)
         return answer
 
     def _speak(self, text: str) -> None:
@@ -144,8 +151,10 @@ def _counted(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-def as_json(answer: Answer, thread: str) -> str:
-    """Write an answer as one line of JSON."""
+def as_json(answer: Answer | Question, thread: str) -> str:
+    """Write an answer, or what waits to be approved, as one line of JSON."""
+    if isinstance(answer, Question):
+        return json.dumps({"waiting": answer.actions, "thread": thread}, ensure_ascii=False)
     return json.dumps({**asdict(answer), "thread": thread}, ensure_ascii=False, default=str)
 
 

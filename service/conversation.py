@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Self
 from uuid import uuid4
 
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command, Interrupt
 
 from agent.checkpoints import open_checkpointer
 from agent.context import Context
@@ -62,7 +64,33 @@ class Answer:
         )
 
 
-Event = Token | StepEvent | Answer
+@dataclass(frozen=True)
+class Question:
+    """Writes that wait for a person, by the id of the interrupt that asks about them."""
+
+    asked: dict[str, list[dict[str, Any]]]
+
+    @classmethod
+    def of(cls, interrupts: Sequence[Interrupt]) -> Question:
+        """Read the writes from interrupts."""
+        return cls({each.id: list(each.value["action_requests"]) for each in interrupts})
+
+    @property
+    def actions(self) -> list[dict[str, Any]]:
+        """All writes, in order."""
+        return [action for actions in self.asked.values() for action in actions]
+
+    def answer(self, decisions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return what the run goes on with.
+
+        Args:
+            decisions: one for each write, in order.
+        """
+        left = iter(decisions)
+        return {name: {"decisions": list(islice(left, len(actions)))} for name, actions in self.asked.items()}
+
+
+Event = Token | StepEvent | Answer | Question
 
 
 @dataclass
@@ -85,15 +113,34 @@ class Conversation:
         return RunnableConfig(configurable={"thread_id": self.thread})
 
     async def turn(self, question: str) -> AsyncIterator[Event]:
-        """Ask, and yield what happens: steps, tokens of the answer, and the answer at the end.
+        """Ask, and yield what happens: steps, tokens of the answer, at the end the answer or what waits to be decided.
 
         Args:
             question: what the person says.
         """
-        state: State | None = None
-        asked = {"messages": [HumanMessage(question)]}
-        modes = ["messages", "custom", "values"]
-        async for mode, data in self.graph.astream(asked, self.config, context=self.context, stream_mode=modes):  # type: ignore[call-overload]
+        async for event in self._stream({"messages": [HumanMessage(question)]}):
+            yield event
+
+    async def decide(self, question: Question, decisions: Sequence[dict[str, Any]]) -> AsyncIterator[Event]:
+        """Go on where writes waited for a person, and yield what happens.
+
+        Args:
+            question: what was asked.
+            decisions: one for each write, in order.
+        """
+        async for event in self._stream(Command(resume=question.answer(decisions))):
+            yield event
+
+    async def waiting(self) -> Question | None:
+        """Return what the thread waits for a person to decide, if anything."""
+        snapshot = await self.graph.aget_state(self.config)
+        return Question.of(snapshot.interrupts) if snapshot.interrupts else None
+
+    async def _stream(self, asked: Any) -> AsyncIterator[Event]:
+        state: Any = None
+        modes: Any = ["messages", "custom", "values"]
+        stream: AsyncIterator[Any] = self.graph.astream(asked, self.config, context=self.context, stream_mode=modes)
+        async for mode, data in stream:
             if mode == "values":
                 state = data
             elif mode == "custom":
@@ -101,7 +148,8 @@ class Conversation:
             elif text := _answer_text(data[0]):
                 yield Token(text)
         assert state is not None, "a run ends with its state"
-        yield Answer.of(state)
+        interrupts = state.get("__interrupt__")
+        yield Question.of(interrupts) if interrupts else Answer.of(state)
 
     async def messages(self) -> list[AnyMessage]:
         """Return the thread's messages so far."""

@@ -14,9 +14,9 @@ from rich.text import Text
 from agent.context import Context
 from agent.knowledge.library import open_base
 from agent.settings import Settings
-from service.chat import answered, prepare
+from service.chat import prepare, shown
 from service.console import progress
-from service.conversation import Conversation, Desk
+from service.conversation import Answer, Conversation, Desk
 
 QUESTIONS = 4
 
@@ -45,8 +45,9 @@ async def run_demo(settings: Settings, console: Console, own: list[str], *, as_j
         for question in asked:
             if not as_json:
                 console.print(Text.assemble("\n", ("› ", "cyan"), (question, "bold")))
-            answer = await answered(Conversation(desk.graph, Context()), question, console, json=as_json)
-            good = good and answer.degraded is None
+            conversation = Conversation(desk.graph, Context())
+            answer = await shown(conversation, conversation.turn(question), console, json=as_json)
+            good = good and isinstance(answer, Answer) and answer.degraded is None
     await knowledge.close()
     if not as_json:
         console.print(

@@ -32,4 +32,9 @@ def model_server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def settings(model_server: ModelServer, tmp_path: Path) -> Settings:
-    return Settings(model="compatible:scripted", base_url=model_server.url, data_dir=tmp_path / "data")
+    return Settings(
+        model="compatible:scripted",
+        base_url=model_server.url,
+        data_dir=tmp_path / "data",
+        approvals={"*": "never"},
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +18,7 @@ SHIPPED = Path(__file__).parent
 class Persona(BaseModel):
     """A persona.
 
-    Its front matter may also set `model`, `tools` and `temperature` for the runs that speak as it.
+    Its front matter may also set `model`, `tools`, `temperature` and `approvals` for the runs that speak as it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -29,6 +29,7 @@ class Persona(BaseModel):
     model: str | None = None
     tools: list[str] | None = None
     temperature: float | None = Field(None, ge=0, le=2)
+    approvals: dict[str, Literal["always", "never"]] | None = None
     prompt: str = Field(min_length=1)
 
     def layer(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import Future
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.planning.plan import Call
@@ -74,3 +74,21 @@ def skipped(call: Call, reason: str) -> Outcome:
         started=now,
         ended=now,
     )
+
+
+def stages(calls: Sequence[Call], waits: Callable[[Call], bool]) -> Iterator[list[Call]]:
+    """Yield calls in stages: those of the first need nobody's consent, and neither does anything they depend on.
+
+    In a later one stand the calls that wait for consent and depend on none that does in it or behind it, and what can
+    run once they have. Which stage a call is in follows from the plan alone.
+
+    Args:
+        calls: the calls of a plan, in order.
+        waits: whether a call waits for consent.
+    """
+    stage: dict[int, int] = {}
+    for call in calls:
+        before = max((stage[number] for number in call.depends if number in stage), default=0)
+        stage[call.number] = before + waits(call)
+    for place in range(max(stage.values(), default=-1) + 1):
+        yield [call for call in calls if stage[call.number] == place]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import orders
 
 _VERSION = 1
-_PATIENCE = 10.0  # seconds that a write waits for another one
+_PATIENCE = 5.0  # seconds that a write waits for another one
 
 _SCHEMA = (
     """
@@ -136,7 +136,7 @@ def writing(database: Path) -> Iterator[sqlite3.Connection]:
     """Open the database for writes that are kept all together or, after an error, not at all.
 
     Raises:
-        sqlite3.OperationalError: Others kept on writing for ten seconds.
+        sqlite3.OperationalError: Others kept on writing for five seconds.
     """
     with closing(_connect(database)) as connection:
         connection.execute("BEGIN IMMEDIATE")

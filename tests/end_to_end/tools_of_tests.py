@@ -27,6 +27,7 @@ def note(text: str) -> str:
     return f"{text}+"
 
 
+@reads
 @tool
 async def hang(text: str) -> str:
     """Wait to be let go."""

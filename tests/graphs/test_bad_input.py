@@ -207,6 +207,7 @@ async def test_a_tool_that_hangs_is_given_up(settings, model_server):
 
 
 async def test_a_tool_that_times_out_by_itself_is_not_said_to_have_hung(settings, model_server):
+    @reads
     @tool
     async def impatient() -> str:
         """Give up."""

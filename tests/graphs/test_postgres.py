@@ -23,7 +23,9 @@ def address():
 
 
 async def test_a_thread_in_postgresql_goes_on_and_resumes_without_repeating(address, model_server):
-    settings = Settings(model="compatible:scripted", base_url=model_server.url, database_url=address)
+    settings = Settings(
+        model="compatible:scripted", base_url=model_server.url, database_url=address, approvals={"*": "never"}
+    )
     shop = Shop()
     model_server.will("Hello!", PLAN, "All done.")
     async with open_checkpointer(settings) as checkpointer:

@@ -135,6 +135,7 @@ class DevServer:
             "SELFHELP_MODEL": "compatible:test",
             "SELFHELP_BASE_URL": self.model_url,
             "SELFHELP_DATA_DIR": str(self.folder / "data"),
+            "SELFHELP_APPROVALS": json.dumps({"*": "never", "asked_*": "always"}),
             "SELFHELP_TOOLS": json.dumps([TOOLS]),
             "TOOLS_FOLDER": str(self.folder),
         }

@@ -1,0 +1,142 @@
+"""Consent: writes wait for a person, who is shown each with its references resolved and decides on it.
+
+Request and answer are those of LangChain's human-in-the-loop middleware, so that Studio and agent-chat-ui know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+from langgraph.types import interrupt
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from agent.planning.plan import Call
+from agent.toolset import BoundTool
+
+Policy = Literal["always", "never"]
+
+# agent-chat-ui shows no card when `respond` is among the allowed decisions, so it is taken but not offered.
+OFFERED = ["approve", "edit", "reject"]
+EVERY_ELEMENT = "calls"
+
+
+class Action(BaseModel):
+    """A call as a person changed it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    args: dict[str, Any]
+
+
+class Approve(BaseModel):
+    """Run it."""
+
+    type: Literal["approve"]
+
+
+class Edit(BaseModel):
+    """Run it with other arguments."""
+
+    type: Literal["edit"]
+    edited_action: Action
+
+
+class Reject(BaseModel):
+    """Do not run it."""
+
+    type: Literal["reject"]
+    message: str = ""
+
+
+class Respond(BaseModel):
+    """Do not run it, and take this for its result."""
+
+    type: Literal["respond"]
+    message: str
+
+
+Decision = Annotated[Approve | Edit | Reject | Respond, Field(discriminator="type")]
+
+
+@dataclass(frozen=True)
+class Write:
+    """A write that waits.
+
+    Args:
+        call: the call.
+        tool: its tool.
+        args: its arguments with references resolved; a list of them where it fans out.
+    """
+
+    call: Call
+    tool: BoundTool
+    args: Any
+
+    @property
+    def action(self) -> dict[str, Any]:
+        """The write as a person is asked about it."""
+        args = {EVERY_ELEMENT: self.args} if isinstance(self.args, list) else self.args
+        return {"name": self.tool.name, "args": args, "description": self.described()}
+
+    def described(self) -> str:
+        """Return the exact requests that the write sends."""
+        every = self.args if isinstance(self.args, list) else [self.args]
+        return "\n\n".join(map(self.tool.preview, every)) or f"{self.tool.name}: for no element at all"
+
+    def edited(self, action: Action) -> Write:
+        """Return the write with the arguments that a person gave it."""
+        if not isinstance(self.args, list):
+            return replace(self, args=action.args)
+        return replace(self, args=action.args.get(EVERY_ELEMENT, []))
+
+
+def needs_consent(tool: BoundTool, policy: Mapping[str, Policy]) -> bool:
+    """Whether a person is asked before a tool runs.
+
+    Args:
+        tool: the tool.
+        policy: "always" or "never" by tool name, pattern of names, or HTTP method; the first of these that fits counts.
+            A write that nothing fits is asked about.
+    """
+    if tool.effect == "read":
+        return False
+    if tool.name in policy:
+        return policy[tool.name] == "always"
+    fitting = [wish for pattern, wish in policy.items() if pattern != "*" and fnmatchcase(tool.name, pattern)]
+    return next(iter(fitting), policy.get(tool.method, policy.get("*", "always"))) == "always"
+
+
+def ask(writes: Sequence[Write], note: str = "") -> list[Decision]:
+    """Ask a person about writes, all at once, and return one decision for each in order.
+
+    Args:
+        writes: the writes.
+        note: what the person is to know beside the requests themselves.
+
+    Raises:
+        GraphInterrupt: there is no answer yet; the run goes on from here when there is.
+        pydantic.ValidationError: the answer is not one decision for each write. It is not kept, and can be given again.
+    """
+    actions = [write.action for write in writes]
+    if note:
+        actions = [action | {"description": f"{note}\n\n{action['description']}"} for action in actions]
+    names = dict.fromkeys(action["name"] for action in actions)
+    request = {
+        "action_requests": actions,
+        "review_configs": [{"action_name": name, "allowed_decisions": OFFERED} for name in names],
+    }
+    answer: _Answer = interrupt(request, response_schema=_answer_to(len(writes)))
+    return answer.decisions
+
+
+class _Answer(BaseModel):
+    decisions: list[Decision]
+
+
+def _answer_to(count: int) -> type[_Answer]:
+    one_each = Annotated[list[Decision], Field(min_length=count, max_length=count)]
+    return create_model("Answer", __base__=_Answer, decisions=(one_each, ...))

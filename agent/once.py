@@ -1,0 +1,117 @@
+"""Writes happen once: on record before they are sent, and never sent again without a key or a person's word."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.tools import ToolException
+from langgraph.errors import GraphBubbleUp
+
+from agent.consent import Approve, Respond, Write, ask
+from agent.effects import idempotency_key
+from agent.intents import Intent, Intents, key_of
+
+NOT_KNOWN = "it was sent, but whether it took effect is not known: look before it is done again"
+
+Send = Callable[[], Awaitable[Any]]
+
+
+class OutcomeUnknown(ToolException):
+    """A write that was sent and not answered."""
+
+
+@dataclass(frozen=True)
+class Once:
+    """Sends the writes of one thread.
+
+    Args:
+        intents: the record.
+        thread: id of the thread; None where nothing outlives the run.
+    """
+
+    intents: Intents
+    thread: str | None
+
+    async def send(self, write: Write, element: int, send: Send) -> Any:
+        """Send a write, unless it was sent before: then return what came of it, or ask a person where nobody knows.
+
+        Args:
+            write: the write, of which this is one execution.
+            element: which execution, from 0.
+            send: sends it and returns its result, already as JSON types.
+
+        Raises:
+            ToolException: it failed, now or before.
+            OutcomeUnknown: there was no answer.
+            GraphInterrupt: a person is asked whether to send it again.
+        """
+        if self.thread is None:
+            with _under(str(uuid.uuid4())):
+                return await send()
+        key = key_of(self.thread, write.call.id, element)
+        known = await self.intents.find(key)
+        if known and known.outcome is None and not write.tool.honours_key:
+            known = await self._decided(write, known)
+        if known and known.outcome is not None:
+            return _result(known.outcome)
+        await self.intents.begin(key, write.call.id, write.described())
+        try:
+            with _under(key):
+                value = await send()
+        except GraphBubbleUp:
+            # The tool asks a person and runs again from its beginning, which it must be made for.
+            await self.intents.withdraw(key)
+            raise
+        except Exception as error:
+            if leaves_doubt(error):
+                raise OutcomeUnknown(f"{type(error).__name__}: {error}; {NOT_KNOWN}") from error
+            await self.intents.finish(key, {"error": str(error) or type(error).__name__})
+            raise
+        await self.intents.finish(key, {"value": value})
+        return value
+
+    async def _decided(self, write: Write, known: Intent) -> Intent | None:
+        """Ask a person what is to become of a write that was cut off, once for each time it was sent."""
+        for _ in range(known.attempts):
+            sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
+            note = f"This was sent at {sent}, and whether it took effect is not known. Send it again?"
+            [decision] = ask([write], note)
+            if isinstance(decision, Approve):
+                continue
+            said = decision.message if isinstance(decision, Respond) else "a person decided not to send it again"
+            outcome = {"value": said} if isinstance(decision, Respond) else {"error": said}
+            await self.intents.finish(known.key, outcome)
+            return await self.intents.find(known.key)
+        return None
+
+
+@contextmanager
+def _under(key: str) -> Iterator[None]:
+    token = idempotency_key.set(key)
+    try:
+        yield
+    finally:
+        idempotency_key.reset(token)
+
+
+def leaves_doubt(error: BaseException) -> bool:
+    """Whether a request may have taken effect although it failed: it left, and no answer came."""
+    import httpx
+    import httpx2
+
+    if hasattr(error, "may_have_arrived"):
+        return bool(error.may_have_arrived)
+    if isinstance(error, httpx.ConnectError | httpx2.ConnectError):
+        return False
+    return isinstance(error, TimeoutError | httpx.TransportError | httpx2.TransportError)
+
+
+def _result(outcome: dict[str, Any]) -> Any:
+    if "error" in outcome:
+        raise ToolException(outcome["error"])
+    return outcome["value"]

@@ -1,0 +1,109 @@
+"""A write takes effect once, wherever its process is killed; and what nobody can know is asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.intents import NotRecorded, SqliteIntents, key_of
+from tests.graphs.killed_writes import BOUNDARIES
+from tests.support.model_server import Reply
+
+ROOT = Path(__file__).parents[2]
+PLAN = Reply(calls=[("first", {}), ("second", {"after": "${1}"})])
+
+
+@pytest.fixture(scope="module")
+def forks():
+    command = [sys.executable, "-W", "ignore", "-m", "tests.graphs.killed_writes"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+    assert process.returncode == 0
+
+
+@pytest.fixture
+def run(forks, model_server, tmp_path):
+    def once(do, honours, die=None, approvals="never"):
+        given = {
+            "do": do,
+            "die": die or {},
+            "honours": honours,
+            "approvals": approvals,
+            "folder": str(tmp_path),
+            "url": model_server.url,
+        }
+        forks.stdin.write(json.dumps(given) + "\n")
+        forks.stdin.flush()
+        return json.loads(forks.stdout.readline())
+
+    return once
+
+
+def effects(folder):
+    log = folder / "effects.log"
+    return [json.loads(line)["name"] for line in log.read_text().splitlines()] if log.exists() else []
+
+
+@pytest.mark.parametrize("write", ["first", "second"])
+@pytest.mark.parametrize("at", BOUNDARIES)
+def test_with_keys_that_are_honoured_a_killed_run_ends_with_each_effect_once(run, model_server, tmp_path, at, write):
+    model_server.will(PLAN, "Both done.")
+    assert run("start", honours=True, die={"write": write, "at": at}) == {"killed": True}
+    ended = run("go on", honours=True)
+    assert (ended["statuses"], ended["text"]) == (["finished", "finished"], "Both done.")
+    assert effects(tmp_path) == ["first", "second"]
+
+
+@pytest.mark.parametrize("write", ["first", "second"])
+@pytest.mark.parametrize("at", BOUNDARIES)
+def test_without_keys_a_killed_run_repeats_nothing_and_asks_what_it_cannot_know(run, model_server, tmp_path, at, write):
+    model_server.will(PLAN, "Both done.")
+    assert run("start", honours=False, die={"write": write, "at": at}) == {"killed": True}
+    before = effects(tmp_path)
+    ended = run("go on", honours=False)
+    if at in {"after intent", "request left", "response there"}:
+        [asked] = ended["asks"]
+        assert "whether it took effect is not known. Send it again?" in asked["description"]
+        assert effects(tmp_path) == before
+        ended = run("reject" if write in before else "approve", honours=False)
+    taken = effects(tmp_path)
+    assert taken in (["first", "second"], ["first"])
+    assert len(taken) == len(set(taken))
+    assert not ended["asks"]
+
+
+def test_a_write_that_is_cut_off_twice_is_asked_about_twice(run, model_server, tmp_path):
+    model_server.will(PLAN, "Both done.")
+    run("start", honours=False, die={"write": "first", "at": "after intent"})
+    assert len(run("go on", honours=False)["asks"]) == 1
+    assert run("approve", honours=False, die={"write": "first", "at": "after intent"}) == {"killed": True}
+    assert len(run("go on", honours=False)["asks"]) == 1
+    assert effects(tmp_path) == []
+    assert run("approve", honours=False)["text"] == "Both done."
+    assert effects(tmp_path) == ["first", "second"]
+
+
+@pytest.mark.parametrize("at", BOUNDARIES)
+def test_an_approval_that_comes_after_a_restart_still_works(run, model_server, tmp_path, at):
+    model_server.will(PLAN, "Both done.")
+    assert [asked["name"] for asked in run("start", honours=True, approvals="always")["asks"]] == ["first"]
+    assert run("approve", honours=True, approvals="always", die={"write": "first", "at": at}) == {"killed": True}
+    assert [asked["name"] for asked in run("go on", honours=True, approvals="always")["asks"]] == ["second"]
+    assert run("approve", honours=True, approvals="always")["text"] == "Both done."
+    assert effects(tmp_path) == ["first", "second"]
+
+
+async def test_an_intent_that_cannot_be_recorded_keeps_the_write_from_being_sent(tmp_path):
+    (tmp_path / "effects.sqlite").mkdir()
+    with pytest.raises(NotRecorded, match="not sent"):
+        await SqliteIntents(tmp_path / "effects.sqlite").begin("key", "call", "request")
+
+
+def test_a_key_stays_the_same_for_a_call_and_is_another_for_every_other():
+    keys = {key_of(thread, call, element) for thread in "ab" for call in "cd" for element in (0, 1)}
+    assert len(keys) == 8
+    assert key_of("a", "c", 0) in keys

@@ -1,0 +1,103 @@
+"""Writes on the command line: shown with their exact request, and run as a person decides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import write
+from tests.support.model_server import Reply
+
+TOOLS = '''
+from pathlib import Path
+from langchain_core.tools import tool
+
+@tool
+def refund(order: int, amount: float) -> dict:
+    """Give money back."""
+    with Path("refunds.log").open("a") as log:
+        log.write(f"{order} {amount}\\n")
+    return {"refund": order}
+'''
+PLAN = Reply(calls=[("refund", {"order": 1042, "amount": 5})])
+
+
+@pytest.fixture
+def refunds(environment, tmp_path):
+    write(tmp_path, {"till.py": TOOLS})
+    environment |= {"SELFHELP_TOOLS": '["till:refund"]', "PYTHONPATH": str(tmp_path)}
+
+    def done():
+        log = Path(tmp_path / "refunds.log")
+        return log.read_text().splitlines() if log.exists() else []
+
+    return done
+
+
+def test_an_approved_write_runs_and_the_turn_goes_on(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    done = run("ask", "Refund order 1042.", stdin="a\n")
+    assert done.returncode == 0, done.stderr
+    assert 'refund({"order": 1042, "amount": 5})' in done.stdout
+    assert "Refunded." in done.stdout
+    assert refunds() == ["1042 5.0"]
+
+
+def test_an_edited_write_is_shown_with_its_difference_and_runs_as_it_is_then(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    done = run("ask", "Refund order 1042.", stdin="e\na\n", EDITOR="sed -i s/5/7/")
+    assert done.returncode == 0, done.stderr
+    assert '-  "amount": 5' in done.stdout
+    assert '+  "amount": 7' in done.stdout
+    assert refunds() == ["1042 7.0"]
+
+
+def test_a_rejected_write_does_not_run_and_the_model_hears_why(run, model_server, refunds):
+    def told(body):
+        assert "a person rejected this: not today" in str(body["messages"][-1])
+
+    model_server.will(PLAN, Reply(text="It was not refunded.", check=told))
+    done = run("ask", "Refund order 1042.", stdin="r\nnot today\n")
+    assert "It was not refunded." in done.stdout
+    assert refunds() == []
+
+
+def test_what_nobody_decided_waits_and_can_be_approved_later(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    left = run("ask", "Refund order 1042.")
+    assert left.returncode == 1
+    assert "selfhelp approve goes on from here" in left.stderr
+    assert refunds() == []
+    done = run("approve", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "Refunded." in done.stdout
+    assert refunds() == ["1042 5.0"]
+    again = run("approve", "--yes")
+    assert (again.returncode, refunds()) == (1, ["1042 5.0"])
+    assert "nothing waits to be approved" in again.stderr
+
+
+def test_with_yes_nobody_is_asked(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    assert run("ask", "Refund order 1042.", "--yes").returncode == 0
+    assert refunds() == ["1042 5.0"]
+
+
+def test_as_json_what_waits_is_printed_and_nothing_runs(run, model_server, refunds):
+    model_server.will(PLAN)
+    done = run("ask", "Refund order 1042.", "--json")
+    waiting = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert waiting["waiting"][0]["args"] == {"order": 1042, "amount": 5}
+    assert refunds() == []
+
+
+def test_in_a_chat_a_write_can_be_left_and_the_talk_goes_on(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.", "You are welcome.")
+    done = run("chat", stdin="Refund order 1042.\nwhat?\na\nthanks\n/quit\n")
+    assert done.returncode == 0, done.stderr
+    assert "Refunded." in done.stdout
+    assert "You are welcome." in done.stdout
+    assert refunds() == ["1042 5.0"]
