@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from agent.apis import ApiSettings
 from agent.context import Context
 from agent.errors import SettingsError
 
@@ -58,6 +59,7 @@ class Settings(Context, BaseSettings):
         default_factory=list,
         description="The user's own tools as module:attribute: a tool, a list of tools, or a function that gives them.",
     )
+    apis: list[ApiSettings] = Field(default_factory=list, description="APIs whose operations become tools.")
     knowledge: Knowledge = Field(default_factory=Knowledge, description="Documents to answer from.")
     data_dir: Path = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
     personas_dir: Path = Field(Path("personas"), description="Folder of the user's own personas.")

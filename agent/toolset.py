@@ -46,9 +46,14 @@ class BoundTool:
         return bool((self.tool.metadata or {}).get("reply"))
 
     @property
+    def operation(self) -> str:
+        """The operation of an API that the tool is, such as "POST /refunds"; empty where it is none."""
+        return str((self.tool.metadata or {}).get("operation", ""))
+
+    @property
     def method(self) -> str:
         """The HTTP method that the tool uses, empty where it is none of an API."""
-        return str((self.tool.metadata or {}).get("operation", "")).partition(" ")[0]
+        return self.operation.partition(" ")[0]
 
     @property
     def honours_key(self) -> bool:

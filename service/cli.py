@@ -1,4 +1,4 @@
-"""The command line: demo, ask, chat, approve, index, search, sources and doctor.
+"""The command line: demo, ask, chat, approve, index, search, sources, apis and doctor.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.
 """
@@ -195,6 +195,19 @@ def sources_remove(
     from service.sources import remove_source
 
     asyncio.run(remove_source(_settings(), source, collection, console))
+
+
+apis_app = typer.Typer(help="APIs whose operations are tools.", no_args_is_help=True)
+app.add_typer(apis_app, name="apis")
+
+
+@apis_app.command("check")
+def apis_check(*, json: Json = False) -> None:
+    """Show what each API became: its tools, which of them write, and what was skipped and why."""
+    from service.apis import check
+
+    readable = asyncio.run(check(_settings(), console, as_json=json))
+    raise typer.Exit(0 if readable else FAILED)
 
 
 @app.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Sequence
 
 from langchain_core.tools import BaseTool
 
@@ -19,6 +20,10 @@ from tools.clock import clock
 from tools.reply import reply
 from tools.search import search_tool
 
+log = logging.getLogger(__name__)
+
+LONGEST_NAME = 64
+
 
 def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> LoadTools:
     """Return the function that gives an assistant its tools when its first run wants them.
@@ -31,9 +36,38 @@ def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> L
     async def load(settings: Settings) -> list[BoundTool]:
         configured = await asyncio.to_thread(lambda: [tool for path in settings.tools for tool in import_tools(path)])
         search = await asyncio.to_thread(_search, settings, knowledge)
-        return [BoundTool(tool) for tool in (*search, calculator, clock, *configured, *own, reply)]
+        built_in = [*search, calculator, clock, *configured, *own, reply]
+        return [BoundTool(tool) for tool in (*built_in, *await api_tools(settings, {tool.name for tool in built_in}))]
 
     return load
+
+
+async def api_tools(settings: Settings, taken: Collection[str]) -> list[BaseTool]:
+    """Return the tools of the APIs that the settings name. One that cannot be read is logged, and the others go on.
+
+    Args:
+        settings: the settings.
+        taken: names of other tools. One of an API that has such a name gets the API's name in front.
+    """
+    if not settings.apis:
+        return []
+    # What OpenAPI needs takes half a second to import.
+    from tools.openapi import ApiFailed, load_api
+
+    tools: list[BaseTool] = []
+    names = set(taken)
+    for api in settings.apis:
+        try:
+            loaded = await load_api(api)
+        except ApiFailed as error:
+            log.error("the API %s is left out: %s", api.name, error)  # noqa: TRY400 - its message says it all
+            continue
+        for tool in loaded.tools:
+            if tool.name in names:
+                tool.name = f"{api.name}_{tool.name}"[:LONGEST_NAME]
+            names.add(tool.name)
+            tools.append(tool)
+    return tools
 
 
 def import_tools(path: str) -> Iterator[BaseTool]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+from collections.abc import Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -174,9 +176,10 @@ class KnowledgeBase:
         Raises:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
         """
-        passages = [hit.passage for hit in await self.hits(query, k=k, where=where)]
-        if neighbours:
-            passages = await asyncio.to_thread(joined, passages, lambda key: self._lookup.around(key, neighbours))
+        if not has_words(query := _sound(query)):
+            return []
+        vector = await self._embedded(query)
+        passages = await asyncio.to_thread(self._search, query, vector, k, where, neighbours)
         return passages if tokens is None else within(passages, tokens)
 
     async def hits(self, query: str, *, k: int = 4, where: Filter = EVERYBODYS) -> list[Hit]:
@@ -190,11 +193,9 @@ class KnowledgeBase:
         Raises:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
         """
-        # Half a surrogate pair, such as a broken JSON escape leaves behind, cannot be encoded.
-        query = query[:LONGEST_QUERY].encode(errors="ignore").decode()
-        if not has_words(query):
+        if not has_words(query := _sound(query)):
             return []
-        return await asyncio.to_thread(self._find, query, await self._embedded(query), k, where)
+        return await asyncio.to_thread(self._hits, query, await self._embedded(query), k, where)
 
     async def warm(self) -> None:
         """Prepare a large base for its first searches, which take two to three times as long otherwise."""
@@ -208,7 +209,12 @@ class KnowledgeBase:
             key: id of the passage.
             distance: how many passages before it, and how many behind it.
         """
-        return await asyncio.to_thread(self._lookup.around, key, distance)
+
+        def around() -> list[Placed]:
+            with self._parts.database.reading() as db:
+                return self._lookup.around(db, key, distance)
+
+        return await asyncio.to_thread(around)
 
     async def _embedded(self, query: str) -> Vector | None:
         if not self._embedder:
@@ -219,15 +225,35 @@ class KnowledgeBase:
             logger.warning("the query is searched by its words only, as %s failed: %s", self._embedder.name, error)
             return None
 
-    def _find(self, query: str, vector: Vector | None, k: int, where: Filter) -> list[Hit]:
-        dense = self._near(self._nearest, vector, where) if self._nearest and vector is not None else {}
-        found = self._lookup.find(query, dense, where, CANDIDATES)
-        return list(islice(distinct(ranked(found.passages, dense, found.words, self._dense_weight)), k))
+    def _search(self, query: str, vector: Vector | None, k: int, where: Filter, neighbours: int) -> list[Passage]:
+        near = self._near(vector, where)
+        # One state of the file for all of it: else the neighbours may be of another version than the hits.
+        with self._parts.database.reading() as db:
+            passages = [hit.passage for hit in self._found(db, query, near, k, where)]
+            if not neighbours:
+                return passages
+            return joined(passages, lambda key: self._lookup.around(db, key, neighbours))
 
-    def _near(self, nearest: Nearest, vector: Vector, where: Filter) -> dict[str, float]:
+    def _hits(self, query: str, vector: Vector | None, k: int, where: Filter) -> list[Hit]:
+        near = self._near(vector, where)
+        with self._parts.database.reading() as db:
+            return self._found(db, query, near, k, where)
+
+    def _found(self, db: sqlite3.Connection, query: str, near: Mapping[str, float], k: int, where: Filter) -> list[Hit]:
+        found = self._lookup.find(db, query, near, where, CANDIDATES)
+        return list(islice(distinct(ranked(found.passages, near, found.words, self._dense_weight)), k))
+
+    def _near(self, vector: Vector | None, where: Filter) -> dict[str, float]:
+        if self._nearest is None or vector is None:
+            return {}
         self._parts.writer.expect(vector)
         try:
-            return nearest.search(vector, CANDIDATES, where)
+            return self._nearest.search(vector, CANDIDATES, where)
         except Exception as error:  # noqa: BLE001 - whatever a vector database raises, words can still be looked up
             logger.warning("the query is searched by its words only, as the vector index failed: %s", error)
             return {}
+
+
+def _sound(query: str) -> str:
+    """Return the beginning of a query without half surrogate pairs, such as a broken JSON escape leaves behind."""
+    return query[:LONGEST_QUERY].encode(errors="ignore").decode()

@@ -10,6 +10,9 @@ from agent.knowledge.chunks import LONGEST_HEADING, NEWLINE, Heading, Outline, f
 
 _BLOCKS = MarkdownIt("commonmark").enable("table").disable("inline")
 _INLINE = MarkdownIt("commonmark")
+# A parser compiles its rules with its first text, and threads that come meanwhile would see half of them.
+for _parser in (_BLOCKS, _INLINE):
+    _parser.parse("x")
 
 # Inline Markdown can be made slow to parse, and a heading is shortened anyway.
 _LONGEST_PARSED = 10 * LONGEST_HEADING

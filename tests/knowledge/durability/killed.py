@@ -17,6 +17,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -154,8 +155,13 @@ def forked(work: Callable[[], object]) -> int:
 def running(work: Callable[[], Awaitable[None]]) -> int:
     """Run an async function in a fork with an event loop of its own, and return its process id."""
     # A fork has none of its parent's other threads, but the locks that they hold.
-    assert len(os.listdir("/proc/self/task")) == 1
-    return forked(lambda: asyncio.run(work()))
+    assert len(list(Path("/proc/self/task").iterdir())) == 1
+
+    def run() -> None:
+        os.setpgid(0, 0)
+        asyncio.run(work())
+
+    return forked(run)
 
 
 def killed(pid: int, after: float) -> bool:
@@ -163,6 +169,9 @@ def killed(pid: int, after: float) -> bool:
     time.sleep(after)
     os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
+    # What tries a folder out ends with its parent.
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
     assert os.WIFSIGNALED(status) or status == 0, "it failed by itself"
     return os.WIFSIGNALED(status)
 
@@ -180,8 +189,9 @@ def sound_in_a_fork(folder: Path, samples: Mapping) -> bool:
 
     def attempt() -> None:
         index = chroma_folder(folder)
-        for vector in samples.values():
-            assert max(index.search(vector, 1, None).values(), default=0.0) >= 1 - probe.NEAR
+        nearest = [index.search(vector, 1, None) for vector in samples.values()]
+        lost = [found for found in nearest if max(found.values(), default=0.0) < 1 - probe.NEAR]
+        assert len(lost) <= probe.UNREACHABLE * len(samples), f"{len(lost)} of {len(samples)} are lost"
 
     return is_well(forked(attempt))
 
