@@ -4,11 +4,13 @@ import dataclasses
 import itertools
 import socket
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +29,21 @@ EAST = np.array([1, 0, 0], np.float32)
 HIT = Entry(uuid.UUID(int=1).hex, EAST, "default", "docs", "markdown", None, 1000.0)
 
 
+class OneAtATime:
+    """Qdrant's local mode lets a search fail while another thread writes; its servers do not."""
+
+    def __init__(self, client: QdrantClient) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                return getattr(self._client, name)(*args, **kwargs)
+
+        return call
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with servers.serve(tmp_path_factory.mktemp("chroma-server")) as url:
@@ -41,7 +58,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorInde
     elif request.param == "chroma_server":
         opened = chroma_server(request.getfixturevalue("server"), name=uuid.uuid4().hex)
     else:
-        opened = QdrantIndex(QdrantClient(":memory:"))
+        opened = QdrantIndex(OneAtATime(QdrantClient(":memory:")))
     with closing(opened):
         yield opened
 
