@@ -1,0 +1,61 @@
+"""Errors as clients see them, in OpenAI's shape: {"error": {"message", "type", "param", "code"}}."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from agent.errors import SelfhelpError
+
+INTERNAL = 500
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+class Problem(HTTPException):
+    """A request that cannot be met.
+
+    Args:
+        status: HTTP status.
+        message: what is wrong and what to do.
+        code: a word that programs go by.
+        param: the field that is wrong, where it is one.
+    """
+
+    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(status, message)
+        self.code = code
+        self.param = param
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem of something that is not there, or is another's: the caller cannot tell which."""
+    return Problem(404, f"there is no such {what}", code="not_found")
+
+
+def add_problems(app: FastAPI) -> None:
+    """Have an app answer errors in this shape."""
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        code, param = getattr(error, "code", None), getattr(error, "param", None)
+        return _answer(error.status_code, str(error.detail), code, param, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        param = ".".join(str(part) for part in first["loc"][1:]) or None
+        return _answer(422, f"{param or first['loc'][0]}: {first['msg']}", "invalid", param)
+
+    @app.exception_handler(SelfhelpError)
+    async def selfhelp(_: Request, error: SelfhelpError) -> JSONResponse:
+        return _answer(503, str(error), "unavailable")
+
+
+def _answer(
+    status: int, message: str, code: str | None, param: str | None = None, headers: object = None
+) -> JSONResponse:
+    kind = _TYPES.get(status, "server_error" if status >= INTERNAL else "invalid_request_error")
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    return JSONResponse({"error": error}, status, headers=headers)  # type: ignore[arg-type]

@@ -1,0 +1,132 @@
+"""The tables of the service. Times are seconds since 1970; every row of a person's has an owner."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("per_minute", Integer),
+    Column("concurrent", Integer),
+    Column("created", Float, nullable=False),
+    Column("used", Float),
+    Column("expires", Float),
+    Column("revoked", Float),
+)
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(200), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("persona", String(100)),
+    Column("origin", String(20), nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+    Index("threads_of_owner", "owner", "updated"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("thread_id", ForeignKey("threads.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("status", String(20), nullable=False, index=True),
+    Column("input", JSON, nullable=False),
+    Column("context", JSON, nullable=False),
+    Column("worker", String(64)),
+    Column("lease", Float),
+    Column("cancelled", Boolean, nullable=False),
+    Column("error", Text),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    # Two runs of one thread never interleave, whichever processes they are in.
+    Index(
+        "one_running_per_thread",
+        "thread_id",
+        unique=True,
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("event", String(20), nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", String(64), nullable=False, index=True),
+    Column("thread_id", String(64), nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("key_id", String(16)),
+    Column("persona", String(100)),
+    Column("node", String(20), nullable=False),
+    Column("model", String(200), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("input", Integer, nullable=False),
+    Column("cached", Integer, nullable=False),
+    Column("output", Integer, nullable=False),
+    Column("cost", Float),
+    Index("usage_of_owner", "owner", "day"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("thread_id", ForeignKey("threads.id", ondelete="CASCADE"), primary_key=True),
+    Column("message_id", String(200), primary_key=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("thumb", String(4)),
+    Column("comment", Text, nullable=False),
+    Column("correction", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("collection", String(100), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("kind", String(50), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("error", Text),
+    Column("created", Float, nullable=False),
+    Column("updated", Float, nullable=False),
+)
