@@ -1,4 +1,4 @@
-"""An event loop in the background, for synchronous callers of asynchronous code."""
+"""An event loop in the background, for synchronous callers, and for what outlives a caller's loop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def in_background(work: Coroutine[Any, Any, Result]) -> Result:
     except BaseException:
         future.cancel()
         raise
+
+
+async def beside(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine on the background loop and wait for it in this one.
+
+    Args:
+        work: the coroutine. It is cancelled when the caller is.
+    """
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, _background_loop()))
 
 
 @cache

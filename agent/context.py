@@ -47,6 +47,14 @@ class Context(BaseModel):
     tools: list[str] | None = Field(
         None, title="Tools", description="Names of the tools that may be called; all of them when empty."
     )
+    shown_tools: int = Field(
+        12,
+        ge=1,
+        le=128,
+        title="Shown tools",
+        description="How many tools of APIs and MCP servers the model is shown; where there are more, those that fit "
+        "the question. What an API lists under always is shown in any case.",
+    )
     collection: str = Field("default", title="Collection", description="Name of the document collection to search.")
     top_k: int = Field(4, ge=1, le=50, title="Passages", description="How many passages one search returns.")
     neighbours: int = Field(

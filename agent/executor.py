@@ -14,6 +14,7 @@ from langgraph.errors import GraphBubbleUp
 from agent.answer import answer_check
 from agent.consent import Approve, Decision, Edit, Respond, ask, needs_consent
 from agent.errors import SelfhelpError
+from agent.kept import until_kept
 from agent.once import Once
 from agent.planning.dag import Dag, Launch, skipped, stages
 from agent.planning.plan import Call, calls_in
@@ -23,6 +24,7 @@ from agent.results import Numbering, step, tool_message
 from agent.run import Run
 from agent.state import Outcome, State, rounds_of, sources_of
 from agent.steps import Steps
+from agent.undo import with_undo_offered
 from agent.usage import added
 
 PASSAGES_NEED_READING = "not used: the answer needs reading the passages"
@@ -42,6 +44,7 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     assert isinstance(plan, AIMessage), "the planner routes here with its plan at the end"
     round_number = rounds_of(messages)
     calls = calls_in(plan)
+    await _until_writes_may_start(calls, run)
     once = Once(run.intents, get_config()["configurable"].get("thread_id"))
     steps = Steps(run.tools, run.context, get_stream_writer(), round_number, once)
     ahead = claim(plan)
@@ -69,6 +72,7 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     answer = None
     if _is_reply(calls[-1], run):
         outcomes[len(calls)], answer = _reply(calls[-1], outcomes)
+    outcomes = with_undo_offered(calls, outcomes, run.tools)
     numbering = Numbering(sources_of(messages))
     results = [tool_message(call, outcomes[call.number], numbering, run.context.result_tokens) for call in calls]
     check = answer_check([*messages, *results], run)
@@ -130,6 +134,11 @@ async def decided(steps: Steps, call: Call, results: Mapping[int, Any], decision
     outcome: Outcome = {**skipped(call, f"a person rejected this{reason}"), "status": "rejected"}
     steps.tell(call, "rejected", outcome)
     return outcome
+
+
+async def _until_writes_may_start(calls: Sequence[Call], run: Run) -> None:
+    if any(run.tools.writes(call.tool) for call in calls):
+        await until_kept(get_config())
 
 
 def _is_reply(call: Call, run: Run) -> bool:

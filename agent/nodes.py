@@ -41,6 +41,7 @@ def responder(assistant: Assistant) -> Runnable[State, State]:
 def _node(name: str, assistant: Assistant, body: Body) -> Runnable[State, State]:
     async def enter(state: State, persist: Launch) -> State:
         run = await assistant.run(get_runtime(Context).context)
+        run = await run.fitting(state["messages"])
         current.set(run.context)
         return await body(state, run, persist)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,11 +15,13 @@ from langgraph.errors import GraphBubbleUp
 
 from agent.consent import Approve, Respond, Write, ask
 from agent.effects import idempotency_key
-from agent.intents import Intent, Intents, key_of
+from agent.intents import Intent, Intents, NotRecorded, key_of
 
 NOT_KNOWN = "it was sent, but whether it took effect is not known: look before it is done again"
 
 Send = Callable[[], Awaitable[Any]]
+
+log = logging.getLogger(__name__)
 
 
 class OutcomeUnknown(ToolException):
@@ -47,6 +50,7 @@ class Once:
 
         Raises:
             ToolException: it failed, now or before.
+            NotRecorded: it was not sent, as it cannot be recorded or another run is sending it.
             OutcomeUnknown: there was no answer.
             GraphInterrupt: a person is asked whether to send it again.
         """
@@ -59,7 +63,7 @@ class Once:
             known = await self._decided(write, known)
         if known and known.outcome is not None:
             return _result(known.outcome)
-        await self.intents.begin(key, write.call.id, write.described())
+        await self.intents.begin(key, write.call.id, write.described(), known.attempts + 1 if known else 1)
         try:
             with _under(key):
                 value = await send()
@@ -70,10 +74,17 @@ class Once:
         except Exception as error:
             if leaves_doubt(error):
                 raise OutcomeUnknown(f"{type(error).__name__}: {error}; {NOT_KNOWN}") from error
-            await self.intents.finish(key, {"error": str(error) or type(error).__name__})
+            await self._record(key, {"error": str(error) or type(error).__name__})
             raise
-        await self.intents.finish(key, {"value": value})
+        await self._record(key, {"value": value})
         return value
+
+    async def _record(self, key: str, outcome: dict[str, Any]) -> None:
+        """Record what came of a write. Where that fails, it is known to this run alone, and must not be lost to it."""
+        try:
+            await self.intents.finish(key, outcome)
+        except NotRecorded as error:
+            log.error("a write that was sent: %s", error)  # noqa: TRY400 - its message says it all
 
     async def _decided(self, write: Write, known: Intent) -> Intent | None:
         """Ask a person what is to become of a write that was cut off, once for each time it was sent."""
@@ -87,7 +98,7 @@ class Once:
             outcome = {"value": said} if isinstance(decision, Respond) else {"error": said}
             await self.intents.finish(known.key, outcome)
             return await self.intents.find(known.key)
-        return None
+        return known
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import SystemMessage
+from langchain_core.messages import AnyMessage, SystemMessage
 
+from agent.catalogue import Catalogues
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.intents import Intents, open_intents
@@ -32,6 +33,11 @@ class Run:
     tools: Toolset
     models: Sequence[Callable[[], Awaitable[Model]]]
     intents: Intents
+    catalogues: Catalogues
+
+    async def fitting(self, messages: Sequence[AnyMessage]) -> Run:
+        """Return this run with the tools that a thread's turn needs, where catalogues hold too many for a prompt."""
+        return replace(self, tools=await self.catalogues.fitting(self.tools, messages, self.context.shown_tools))
 
     def system(self, model: Model) -> SystemMessage:
         """Return the system message for a model."""
@@ -43,7 +49,7 @@ class Assistant:
     """What all runs of a graph share. Nothing is read or opened before the first run.
 
     Args:
-        load_tools: gives the tools, once.
+        load_tools: gives the tools. Every run asks, so it keeps what it has found.
         model: a chat model to use instead of the one that is set.
         settings: the settings; read from file and environment where None.
     """
@@ -51,7 +57,7 @@ class Assistant:
     load_tools: LoadTools
     model: BaseChatModel | None = None
     settings: Settings | None = None
-    _tools: Toolset | None = None
+    _catalogues: Catalogues = field(default_factory=Catalogues)
     _opened: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]] = field(default_factory=WeakKeyDictionary)
 
     async def run(self, given: Context | None) -> Run:
@@ -72,10 +78,8 @@ class Assistant:
             raise SettingsError(f"there is no persona {wished.persona!r}: there are {', '.join(personas)}")
         persona = personas[wished.persona]
         context = (given or Context()).over(persona.layer(), settings.layer())
-        if self._tools is None:
-            self._tools = Toolset(await self.load_tools(settings))
-        tools = self._tools.only(context.tools)
-        return Run(context, persona, tools, self._models(context, settings), open_intents(settings))
+        tools = Toolset(await self.load_tools(settings)).only(context.tools)
+        return Run(context, persona, tools, self._models(context, settings), open_intents(settings), self._catalogues)
 
     def _models(self, context: Context, settings: Settings) -> list[Callable[[], Awaitable[Model]]]:
         """Return the chain of models, each opened when it is wanted."""

@@ -13,6 +13,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agent.apis import ApiSettings
 from agent.context import Context
 from agent.errors import SettingsError
+from agent.mcp_servers import McpSettings
+from agent.serving import ServiceSettings
 
 SETTINGS_FILE = "selfhelp.toml"
 
@@ -60,6 +62,7 @@ class Settings(Context, BaseSettings):
         description="The user's own tools as module:attribute: a tool, a list of tools, or a function that gives them.",
     )
     apis: list[ApiSettings] = Field(default_factory=list, description="APIs whose operations become tools.")
+    mcp: list[McpSettings] = Field(default_factory=list, description="MCP servers whose tools may be called.")
     knowledge: Knowledge = Field(default_factory=Knowledge, description="Documents to answer from.")
     data_dir: Path = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
     personas_dir: Path = Field(Path("personas"), description="Folder of the user's own personas.")
@@ -78,6 +81,9 @@ class Settings(Context, BaseSettings):
     chroma_token: SecretStr | None = Field(None, description="Token for that server.")
     qdrant_url: str | None = Field(None, description="Address of a Qdrant server for the vectors.")
     qdrant_key: SecretStr | None = Field(None, description="Key of that server.")
+    service: ServiceSettings = Field(
+        default_factory=ServiceSettings, description="How the service listens, and whom it lets in."
+    )
     database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
 
     def layer(self) -> dict[str, Any]:

@@ -36,6 +36,10 @@ _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 log = logging.getLogger(__name__)
 
 
+class ToolGone(SelfhelpError):
+    """A tool that a plan was made with, and that its server does not offer any more."""
+
+
 class Steps:
     """Runs calls of one run's tools and tells about it.
 
@@ -89,15 +93,16 @@ class Steps:
 
     def _tool(self, call: Call) -> BoundTool:
         tool = self.tools.get(call.tool)
-        assert tool is not None, "the plan check lets no unknown tool through"
+        if tool is None:
+            raise ToolGone(f"{call.tool} was there when this was planned, and is not now: its server does not answer")
         return tool
 
     async def _run(self, call: Call, arguments: Callable[[], Any]) -> Outcome:
-        tool = self._tool(call)
         started = time.time()
         resolved: Any = None
         self.tell(call, "started")
         try:
+            tool = self._tool(call)
             resolved = arguments()
             values, errors = await self._execute(tool, call, resolved)
         except SelfhelpError as error:

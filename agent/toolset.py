@@ -36,6 +36,11 @@ class BoundTool:
         return self.tool.name
 
     @property
+    def summary(self) -> str:
+        """The first sentence of its description."""
+        return self.tool.description.partition(". ")[0].rstrip(". ")
+
+    @property
     def effect(self) -> Effect:
         """Whether calling it changes anything outside."""
         return "read" if (self.tool.metadata or {}).get("effect") == "read" else "write"
@@ -54,6 +59,26 @@ class BoundTool:
     def method(self) -> str:
         """The HTTP method that the tool uses, empty where it is none of an API."""
         return self.operation.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        """The path of the operation, such as "/refunds/{id}"; empty where it is none of an API."""
+        return self.operation.partition(" ")[2]
+
+    @property
+    def catalogue(self) -> str:
+        """Name of the API or server that it is one of many tools of; empty for one that every prompt shows."""
+        return str((self.tool.metadata or {}).get("catalogue", ""))
+
+    @property
+    def always(self) -> bool:
+        """Whether every prompt shows it although it is of a catalogue."""
+        return bool((self.tool.metadata or {}).get("always"))
+
+    @property
+    def tags(self) -> list[str]:
+        """What its catalogue groups it under."""
+        return list((self.tool.metadata or {}).get("tags", ()))
 
     @property
     def honours_key(self) -> bool:
@@ -146,6 +171,11 @@ class Toolset:
     def get(self, name: str) -> BoundTool | None:
         """Return the tool of that name, if there is one."""
         return self._tools.get(name)
+
+    def writes(self, name: str) -> bool:
+        """Whether the tool of that name changes anything outside."""
+        tool = self.get(name)
+        return tool is not None and tool.effect == "write"
 
     @property
     def names(self) -> list[str]:

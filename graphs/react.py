@@ -15,17 +15,20 @@ from langchain.agents.middleware import (
 )
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import SystemMessage, ToolMessage
+from langchain_core.messages import AnyMessage, SystemMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import Command
 
+from agent.consent import Edit, Reject, Respond, Write, ask, needs_consent
 from agent.context import Context, current
 from agent.knowledge.base import KnowledgeBase
+from agent.planning.plan import Call
 from agent.run import Assistant, Run
 from agent.settings import Settings
+from agent.toolset import BoundTool
 from tools.registry import loader
 
 
@@ -44,7 +47,7 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
         self, request: ModelRequest[Context], handler: Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         """Ask the first model of the run's chain, with the run's tools bound."""
-        run = await self._open(request.runtime.context)
+        run = await self._open(request.runtime.context, request.messages)
         model = await run.models[0]()
         tools = [bound.tool for bound in run.tools if not bound.writes_reply]
         prompt = SystemMessage(run.persona.prompt)
@@ -53,14 +56,45 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]
     ) -> ToolMessage | Command[Any]:
-        """Call the run's tool of that name. LangChain answers for one that there is not."""
-        bound = (await self._open(request.runtime.context)).tools.get(request.tool_call["name"])
-        return await handler(request.override(tool=bound.tool) if bound else request)
+        """Call the run's tool of that name, once a person has agreed where one is asked.
 
-    async def _open(self, context: Context | None) -> Run:
+        LangChain answers for a tool that there is not.
+        """
+        run = await self._open(request.runtime.context, request.state["messages"])
+        bound = run.tools.get(request.tool_call["name"])
+        if bound is None:
+            return await handler(request)
+        request = request.override(tool=bound.tool)
+        if not needs_consent(bound, run.context.approvals):
+            return await handler(request)
+        answered = consented(request.tool_call, bound)
+        return answered if isinstance(answered, ToolMessage) else await handler(request.override(tool_call=answered))
+
+    async def _open(self, context: Context | None, messages: Sequence[AnyMessage]) -> Run:
         run = await self._assistant.run(context)
         current.set(run.context)
-        return run
+        return await run.fitting(messages)
+
+
+def consented(call: ToolCall, tool: BoundTool) -> ToolCall | ToolMessage:
+    """Ask a person about a write, and return the call to make or what stands in for its result.
+
+    Args:
+        call: the call.
+        tool: its tool.
+
+    Raises:
+        GraphInterrupt: there is no answer yet.
+    """
+    [decision] = ask([Write(Call(1, str(call["id"]), tool.name, call["args"]), tool, call["args"])])
+    if isinstance(decision, Edit):
+        return {**call, "args": decision.edited_action.args}
+    if isinstance(decision, Respond):
+        return ToolMessage(decision.message, tool_call_id=call["id"], name=tool.name)
+    if isinstance(decision, Reject):
+        said = f"a person rejected this: {decision.message}"
+        return ToolMessage(said, tool_call_id=call["id"], name=tool.name, status="error")
+    return call
 
 
 def build(
@@ -74,7 +108,8 @@ def build(
 ) -> CompiledStateGraph[Any, Context, Any, Any]:
     """Build the baseline with the arguments of `graphs.assistant.build`. It runs asynchronously only.
 
-    Of the context, it follows model, temperature, max_tokens, persona, tools, collection and top_k.
+    Of the context, it follows model, temperature, max_tokens, persona, tools, shown_tools, approvals, collection and
+    top_k. Writes are asked about, but a run that is killed may repeat them: that they happen once is the assistant's.
     """
     return create_agent(
         cast(BaseChatModel, init_chat_model()),  # stands in for the run's own

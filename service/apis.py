@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 
+from langchain_core.tools import BaseTool
 from rich.console import Console
 from rich.text import Text
 
@@ -30,13 +32,22 @@ async def check(settings: Settings, console: Console, *, as_json: bool) -> bool:
             api = await load_api(wanted)
         except ApiFailed as error:
             readable = False
-            console.print(Text.assemble((f"{wanted.name}: ", "bold"), (str(error), "red")), soft_wrap=True)
+            if as_json:
+                _write({"name": wanted.name, "error": str(error)}, console)
+            else:
+                console.print(Text.assemble((f"{wanted.name}: ", "bold"), (str(error), "red")), soft_wrap=True)
             continue
         if as_json:
-            console.file.write(json.dumps(_facts(api), ensure_ascii=False) + "\n")
+            _write(_facts(api), console)
         else:
-            _show(api, console)
+            show(
+                api.name, api.base_url, api.tools, (f"{each.operation}: {each.reason}" for each in api.skipped), console
+            )
     return readable
+
+
+def _write(facts: dict[str, object], console: Console) -> None:
+    console.file.write(json.dumps(facts, ensure_ascii=False) + "\n")
 
 
 def _facts(api: Api) -> dict[str, object]:
@@ -48,13 +59,21 @@ def _facts(api: Api) -> dict[str, object]:
     return {"name": api.name, "base_url": api.base_url, "tools": tools, "skipped": skipped}
 
 
-def _show(api: Api, console: Console) -> None:
-    counted = f"  {len(api.tools)} tools, {len(api.skipped)} skipped"
-    console.print(Text.assemble((api.name, "bold"), f"  {visible(api.base_url)}", (counted, "dim")), soft_wrap=True)
-    for tool in map(BoundTool, api.tools):
+def show(name: str, place: str, tools: Sequence[BaseTool], skipped: Iterable[str], console: Console) -> None:
+    """Show what a source of tools became.
+
+    Args:
+        name: its name.
+        place: where it is.
+        tools: its tools.
+        skipped: what became no tool, and why.
+        console: where to show it.
+    """
+    left_out = list(skipped)
+    counted = f"  {len(tools)} tools, {len(left_out)} skipped"
+    console.print(Text.assemble((name, "bold"), f"  {visible(place)}", (counted, "dim")), soft_wrap=True)
+    for tool in map(BoundTool, tools):
         effect = (f"  {tool.effect:5} ", _STYLES[tool.effect])
-        console.print(Text.assemble(effect, tool.name, (f"  {tool.operation}", "dim")), soft_wrap=True)
-    for each in api.skipped:
-        console.print(
-            Text.assemble(("  skipped ", "yellow"), visible(f"{each.operation}: {each.reason}")), soft_wrap=True
-        )
+        console.print(Text.assemble(effect, tool.name, (f"  {visible(tool.operation)}", "dim")), soft_wrap=True)
+    for each in left_out:
+        console.print(Text.assemble(("  skipped ", "yellow"), visible(each)), soft_wrap=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from langchain_core.tools import BaseTool
 
@@ -20,26 +21,50 @@ from tools.clock import clock
 from tools.reply import reply
 from tools.search import search_tool
 
+if TYPE_CHECKING:
+    from tools.mcp import Servers
+
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 64
 
 
 def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> LoadTools:
-    """Return the function that gives an assistant its tools when its first run wants them.
+    """Return the function that gives an assistant its tools. They are found once, at its first run.
+
+    An MCP server that is not there then is tried again at later ones.
 
     Args:
         own: tools handed to the assistant beside the built-in ones.
         knowledge: the documents to search; those of the settings where None.
     """
+    bound: list[BoundTool] = []
+    servers: Servers | None = None
 
     async def load(settings: Settings) -> list[BoundTool]:
-        configured = await asyncio.to_thread(lambda: [tool for path in settings.tools for tool in import_tools(path)])
-        search = await asyncio.to_thread(_search, settings, knowledge)
-        built_in = [*search, calculator, clock, *configured, *own, reply]
-        return [BoundTool(tool) for tool in (*built_in, *await api_tools(settings, {tool.name for tool in built_in}))]
+        nonlocal bound, servers
+        if not bound:
+            fixed = [BoundTool(tool) for tool in await _fixed_tools(settings, own, knowledge)]
+            # Another run may have been quicker.
+            bound = bound or fixed
+        if settings.mcp:
+            # What MCP needs takes a second to import.
+            mcp = await asyncio.to_thread(importlib.import_module, "tools.mcp")
+            servers = servers or mcp.Servers(settings.mcp)
+            come_up = await servers.come_up()
+            taken = {tool.name for tool in bound}
+            added = [BoundTool(tool) for server in come_up for tool in _renamed(server.tools, server.name, taken)]
+            bound = [*bound, *added]
+        return bound
 
     return load
+
+
+async def _fixed_tools(settings: Settings, own: Sequence[BaseTool], knowledge: KnowledgeBase | None) -> list[BaseTool]:
+    configured = await asyncio.to_thread(lambda: [tool for path in settings.tools for tool in import_tools(path)])
+    search = await asyncio.to_thread(_search, settings, knowledge)
+    built_in = [*search, calculator, clock, *configured, *own, reply]
+    return [*built_in, *await api_tools(settings, {tool.name for tool in built_in})]
 
 
 async def api_tools(settings: Settings, taken: Collection[str]) -> list[BaseTool]:
@@ -62,12 +87,21 @@ async def api_tools(settings: Settings, taken: Collection[str]) -> list[BaseTool
         except ApiFailed as error:
             log.error("the API %s is left out: %s", api.name, error)  # noqa: TRY400 - its message says it all
             continue
-        for tool in loaded.tools:
-            if tool.name in names:
-                tool.name = f"{api.name}_{tool.name}"[:LONGEST_NAME]
-            names.add(tool.name)
-            tools.append(tool)
+        tools += _renamed(loaded.tools, api.name, names)
     return tools
+
+
+def _renamed(tools: Iterable[BaseTool], source: str, taken: set[str]) -> Iterator[BaseTool]:
+    """Yield the tools of a source, with its name in front where a name is taken, and add their names to those."""
+    of_source = list(tools)
+    names = {tool.name: f"{source}_{tool.name}"[:LONGEST_NAME] for tool in of_source if tool.name in taken}
+    for tool in of_source:
+        undo = (tool.metadata or {}).get("undo")
+        if undo in names:
+            tool.metadata = {**(tool.metadata or {}), "undo": names[undo]}
+        tool.name = names.get(tool.name, tool.name)
+        taken.add(tool.name)
+        yield tool
 
 
 def import_tools(path: str) -> Iterator[BaseTool]:

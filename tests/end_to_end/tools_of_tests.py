@@ -31,6 +31,7 @@ def note(text: str) -> str:
 @tool
 async def hang(text: str) -> str:
     """Wait to be let go."""
+    await asyncio.to_thread((FOLDER / f"{text}.pid").write_text, str(os.getpid()))
     await asyncio.to_thread(_write_down, f"hang {text}")
     while not await asyncio.to_thread((FOLDER / f"{text}.go").exists):
         await asyncio.sleep(0.05)

@@ -15,9 +15,9 @@ from pathlib import Path
 from langchain_core.tools import tool
 from langgraph.types import Command
 
-from agent import intents as intents_module
 from agent.checkpoints import open_checkpointer
 from agent.effects import idempotency_key
+from agent.intents import PostgresIntents, SqliteIntents
 from agent.settings import Settings
 from graphs.assistant import build
 
@@ -64,16 +64,16 @@ def tools_of(backend: Backend, die: dict) -> list:
     return [first, second]
 
 
-def die_around_the_record(die: dict) -> None:
+def die_around_the_record(record: type, die: dict) -> None:
     """Make the process die before an intent is recorded, before its outcome is, or behind that."""
-    begin, finish = intents_module.SqliteIntents.begin, intents_module.SqliteIntents.finish
+    begin, finish = record.begin, record.finish
     names: dict[str, str] = {}
 
-    async def dying_begin(self, key, call_id, request):
+    async def dying_begin(self, key, call_id, request, attempt):
         names[key] = request.partition("(")[0]
         if die == {"write": names[key], "at": "before intent"}:
             os.kill(os.getpid(), signal.SIGKILL)
-        await begin(self, key, call_id, request)
+        await begin(self, key, call_id, request, attempt)
 
     async def dying_finish(self, key, outcome):
         if die == {"write": names.get(key), "at": "response there"}:
@@ -82,20 +82,24 @@ def die_around_the_record(die: dict) -> None:
         if die == {"write": names.get(key), "at": "outcome recorded"}:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    intents_module.SqliteIntents.begin = dying_begin
-    intents_module.SqliteIntents.finish = dying_finish
+    record.begin = dying_begin
+    record.finish = dying_finish
 
 
 async def run(given: dict) -> dict:
     folder = Path(given["folder"])
     settings = Settings(
-        model="compatible:x", base_url=given["url"], data_dir=folder / "data", approvals={"*": given["approvals"]}
+        model="compatible:x",
+        base_url=given["url"],
+        data_dir=folder / "data",
+        database_url=given["database"],
+        approvals={"*": given["approvals"]},
     )
-    die_around_the_record(given["die"])
+    die_around_the_record(PostgresIntents if given["database"] else SqliteIntents, given["die"])
     async with open_checkpointer(settings) as checkpointer:
         tools = tools_of(Backend(folder / "effects.log", given["honours"]), given["die"])
         graph = build(tools=tools, settings=settings, checkpointer=checkpointer)
-        thread = {"configurable": {"thread_id": "1"}}
+        thread = {"configurable": {"thread_id": folder.name}}
         goes_on = {"start": {"messages": [("user", "Do both.")]}, "go on": None}
         asked = goes_on.get(given["do"], Command(resume={"decisions": [{"type": given["do"]}]}))
         state = await graph.ainvoke(asked, thread)

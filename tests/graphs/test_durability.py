@@ -17,6 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
 from agent.checkpoints import open_checkpointer
+from agent.context import Context
 from agent.errors import SettingsError
 from agent.settings import Settings
 from graphs.assistant import build
@@ -129,6 +130,7 @@ PROGRAM = """
 import asyncio, sys
 from langchain_core.tools import tool
 from agent.checkpoints import open_checkpointer
+from agent.context import Context
 from agent.settings import Settings
 from graphs.assistant import build
 from tools.effects import reads
@@ -241,3 +243,18 @@ async def test_a_thread_can_be_forked_from_an_earlier_checkpoint(settings, model
     await graph.ainvoke(ask("b"), THREAD)
     state = await graph.ainvoke(ask("c"), first)
     assert [m.text for m in state["messages"]] == ["a", "One.", "c", "Other."]
+
+
+async def test_a_tool_that_is_gone_when_its_run_goes_on_fails_its_step_alone(settings, shop, model_server):
+    waiting = Context(approvals={"*": "always"})
+    model_server.will(Reply(calls=[("order", {"order_id": 7}), ("cancel_order", {"order_id": 7})]), "Not now.")
+    checkpointer = InMemorySaver()
+    await build(settings=settings, tools=shop.tools, checkpointer=checkpointer).ainvoke(
+        ask("go"), THREAD, context=waiting
+    )
+    left = [tool for tool in shop.tools if tool.name != "cancel_order"]
+    graph = build(settings=settings, tools=left, checkpointer=checkpointer)
+    state = await graph.ainvoke(Command(resume={"decisions": [{"type": "approve"}]}), THREAD)
+    assert [step["status"] for step in state["plan"]] == ["finished", "failed"]
+    assert "is not now" in state["plan"][1]["error"]
+    assert state["messages"][-1].text == "Not now."

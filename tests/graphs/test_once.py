@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.intents import NotRecorded, SqliteIntents, key_of
+from graphs.assistant import build
 from tests.graphs.killed_writes import BOUNDARIES
 from tests.support.model_server import Reply
 
@@ -27,12 +31,13 @@ def forks():
 
 @pytest.fixture
 def run(forks, model_server, tmp_path):
-    def once(do, honours, die=None, approvals="never"):
+    def once(do, honours, die=None, approvals="never", database=None):
         given = {
             "do": do,
             "die": die or {},
             "honours": honours,
             "approvals": approvals,
+            "database": database,
             "folder": str(tmp_path),
             "url": model_server.url,
         }
@@ -100,7 +105,29 @@ def test_an_approval_that_comes_after_a_restart_still_works(run, model_server, t
 async def test_an_intent_that_cannot_be_recorded_keeps_the_write_from_being_sent(tmp_path):
     (tmp_path / "effects.sqlite").mkdir()
     with pytest.raises(NotRecorded, match="not sent"):
-        await SqliteIntents(tmp_path / "effects.sqlite").begin("key", "call", "request")
+        await SqliteIntents(tmp_path / "effects.sqlite").begin("key", "call", "request", 1)
+
+
+async def test_a_write_is_not_sent_before_the_plan_that_holds_it_is_kept(settings, model_server):
+    seen = []
+
+    class SlowSaver(InMemorySaver):
+        async def aput(self, config, checkpoint, metadata, new_versions):
+            await asyncio.sleep(0.1)  # as a busy disk
+            if checkpoint["channel_versions"].get("branch:to:executor"):
+                seen.append("kept")
+            return await super().aput(config, checkpoint, metadata, new_versions)
+
+    @tool
+    def act() -> str:
+        """Do it."""
+        seen.append("sent")
+        return "done"
+
+    model_server.will(Reply(calls=[("act", {})]), "Done.")
+    graph = build(tools=[act], settings=settings, checkpointer=SlowSaver())
+    await graph.ainvoke({"messages": [("user", "Do it.")]}, {"configurable": {"thread_id": "1"}})
+    assert seen[:2] == ["kept", "sent"]
 
 
 def test_a_key_stays_the_same_for_a_call_and_is_another_for_every_other():

@@ -94,7 +94,8 @@ def _tools(servers: Servers, found: list[_Convertible], caller: Caller) -> Itera
             description=description(operation, gives),
             metadata={
                 "effect": _effect(operation, settings),
-                "api": settings.name,
+                "catalogue": settings.name,
+                "tags": operation.tags,
                 "operation": operation.name,
                 "honours_key": each.honours_key,
                 "always": operation.is_one_of(settings.always),
@@ -120,3 +121,7 @@ def _check_settings(settings: ApiSettings, found: list[_Convertible]) -> None:
             f"{settings.spec} has no usable operation {', '.join(map(repr, unknown))}: effects, undo and always of the "
             f"API {settings.name!r} take an operationId or METHOD /path"
         )
+    reads = [each.operation for each in found if _effect(each.operation, settings) == "read"]
+    for name in settings.undo.values():
+        if any(operation.is_one_of([name]) for operation in reads):
+            raise ApiFailed(f"undo of the API {settings.name!r} names {name!r}, which reads: what undoes is a write")

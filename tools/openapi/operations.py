@@ -59,11 +59,16 @@ class Operation:
         """Whether its method changes nothing."""
         return self.method in _READING
 
+    @property
+    def tags(self) -> list[str]:
+        """What the document groups it under."""
+        tags = self.content.get("tags")
+        return list(map(str, tags)) if isinstance(tags, list) else []
+
     def is_one_of(self, patterns: list[str]) -> bool:
         """Tell whether its id, path, method and path, or a tag fits one of the patterns."""
-        tags = self.content.get("tags")
-        names = [self.name, self.path, *([self.id] if self.id else []), *(tags if isinstance(tags, list) else [])]
-        return any(fnmatchcase(str(name), pattern) for name in names for pattern in patterns)
+        names = [self.name, self.path, *([self.id] if self.id else []), *self.tags]
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
     def parameters(self, document: Document) -> list[dict[str, Any]]:
         """Return its parameters, those of the path among them.

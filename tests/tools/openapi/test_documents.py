@@ -134,7 +134,7 @@ paths:
     }  # fmt: skip
     assert found["makeOrder"]["undo"] == "dropOrder"
     assert found["makeOrder"]["operation"] == "POST /orders"
-    assert found["makeOrder"]["api"] == "shop"
+    assert found["makeOrder"]["catalogue"] == "shop"
     assert [name for name, metadata in found.items() if metadata["always"]] == ["listOrders"]
     assert [(skipped.operation, skipped.reason) for skipped in api.skipped] == [
         ("GET /admin", "left out by include and exclude")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.apis import ApiSettings
+from agent.toolset import BoundTool
+from tools.openapi import ApiFailed, load_api
+from tools.registry import api_tools
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "Till", "version": "1"},
+    "servers": [{"url": "http://127.0.0.1:1"}],
+    "paths": {
+        "/payments": {
+            "post": {"operationId": "pay", "responses": {"200": {"description": "paid"}}},
+            "delete": {"operationId": "payBack", "responses": {"200": {"description": "paid back"}}},
+            "get": {"operationId": "payments", "responses": {"200": {"description": "all"}}},
+        }
+    },
+}
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "till.json"
+    path.write_text(json.dumps(DOCUMENT))
+    return str(path)
+
+
+async def test_what_takes_a_write_back_is_of_the_same_api_where_two_have_the_same_names(settings, document):
+    apis = [ApiSettings(name=name, spec=document, undo={"pay": "payBack"}) for name in ("one", "two")]
+    tools = await api_tools(settings.model_copy(update={"apis": apis}), {"payments"})
+    undo = {bound.name: bound.undo for bound in map(BoundTool, tools)}
+    assert undo == {
+        **{"pay": "payBack", "payBack": None, "one_payments": None},
+        **{"two_pay": "two_payBack", "two_payBack": None, "two_payments": None},
+    }
+
+
+async def test_what_reads_takes_nothing_back(document):
+    with pytest.raises(ApiFailed, match="'payments', which reads"):
+        await load_api(ApiSettings(name="till", spec=document, undo={"pay": "payments"}))
