@@ -21,6 +21,9 @@ from agent.prompts import system_prompt
 from agent.settings import Settings, load_settings
 from agent.toolset import BoundTool, Toolset
 
+# Models are kept open by what they are opened with, and callers may choose some of that.
+MOST_OPENED = 32
+
 LoadTools = Callable[[Settings], Awaitable[Sequence[BoundTool]]]
 
 
@@ -96,6 +99,8 @@ class Assistant:
         opened = self._opened.setdefault(asyncio.get_running_loop(), {})
         # A local model's server may have died since, and is then started again.
         if key not in opened or opened[key].provider == "local":
+            if len(opened) >= MOST_OPENED:
+                del opened[next(iter(opened))]
             opened[key] = await open_model(name, settings, context)
         return opened[key]
 

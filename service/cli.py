@@ -1,4 +1,4 @@
-"""The command line: demo, ask, chat, approve, index, search, sources, apis and doctor.
+"""The command line: demo, ask, chat, approve, index, search, sources, apis, mcp, serve, keys and doctor.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.
 """
@@ -208,6 +208,98 @@ def apis_check(*, json: Json = False) -> None:
 
     readable = asyncio.run(check(_settings(), console, as_json=json))
     raise typer.Exit(0 if readable else FAILED)
+
+
+mcp_app = typer.Typer(help="Serve the assistant's tools over MCP, and check the MCP servers that it uses.")
+app.add_typer(mcp_app, name="mcp")
+
+
+@mcp_app.callback(invoke_without_command=True)
+def mcp(
+    context: typer.Context,
+    *,
+    writes: Annotated[
+        bool, typer.Option("--writes", help="Serve tools that write too. The client asks about them.")
+    ] = False,
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve by HTTP on this machine, not over standard input.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to serve at.")] = 8765,
+) -> None:
+    """Serve the assistant and its tools to MCP clients, over standard input and output."""
+    if context.invoked_subcommand:
+        return
+    from service.mcp import serve_http, serve_stdio
+
+    if http:
+        errors.print(f"MCP at http://127.0.0.1:{port}/mcp")
+    asyncio.run(serve_http(_settings(), port, writes=writes) if http else serve_stdio(_settings(), writes=writes))
+
+
+@mcp_app.command("check")
+def mcp_check(*, json: Json = False) -> None:
+    """Show the tools of each MCP server, which of them write, and what was skipped and why."""
+    from service.mcp_servers import check
+
+    there = asyncio.run(check(_settings(), console, as_json=json))
+    raise typer.Exit(0 if there else FAILED)
+
+
+keys_app = typer.Typer(help="Keys that let people and programs call the service.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+
+@keys_app.command("create")
+def keys_create(
+    *,
+    owner: Annotated[str, typer.Option(help="Whose requests it stands for: what is theirs has this name.")],
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Let it see everybody's usage and feedback.")] = False,
+    expires: Annotated[str | None, typer.Option(help="How long it works: 30m, 12h, 90d, 4w; else for ever.")] = None,
+    per_minute: Annotated[int | None, typer.Option(min=1, help="Requests that it may make in a minute.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Requests and runs that it may have under way.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a key and show it, this once."""
+    from service.keys import create_key, end_of
+    from service.records.keys import NewKey
+
+    wanted = NewKey(owner, name, admin, per_minute, concurrent, end_of(expires))
+    asyncio.run(create_key(_settings(), wanted, console, as_json=json))
+
+
+@keys_app.command("list")
+def keys_list(*, json: Json = False) -> None:
+    """Show the keys, without what is secret."""
+    from service.keys import list_keys
+
+    asyncio.run(list_keys(_settings(), console, as_json=json))
+
+
+@keys_app.command("revoke")
+def keys_revoke(key: Annotated[str, typer.Argument(help="Id of the key, as `selfhelp keys list` shows it.")]) -> None:
+    """End a key."""
+    from service.keys import revoke_key
+
+    asyncio.run(revoke_key(_settings(), key, console))
+
+
+@app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 8000 by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that serve.")] = 1,
+    proxies: Annotated[
+        str | None, typer.Option(help="Addresses of proxies that are believed about who asks: 10.0.0.1,10.0.0.2")
+    ] = None,
+) -> None:
+    """Serve the chat page and the HTTP API."""
+    from service.serve import serve as serve_app
+
+    settings = _settings()
+    chosen = settings.service.host if host is None else host, settings.service.port if port is None else port
+    serve_app(settings, *chosen, workers, proxies)
 
 
 @app.command()

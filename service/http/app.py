@@ -10,29 +10,53 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from agent.settings import Settings, load_settings
+from service.http import approvals, personas, runs, threads
+from service.http.documentation import add_documentation
+from service.http.openai import api as openai
+from service.http.page import add_page
 from service.http.problems import add_problems
+from service.http.security import add_security
 from service.http.services import open_services
 
 DESCRIPTION = "An assistant that answers from your documents and acts through your APIs."
 
+# Studio, and chat pages that run on this machine.
+LANGGRAPH_PAGES = (r"https://(eu\.)?smith\.langchain\.com", r"https?://(localhost|127\.0\.0\.1)(:\d+)?")
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+
+def create_app(settings: Settings | None = None, *, pages: tuple[str, ...] = ()) -> FastAPI:
     """Return the app. Nothing is read or opened before it starts.
 
     Args:
         settings: settings to use instead of selfhelp.toml and the environment.
+        pages: patterns of the origins whose pages may call without a key, beside the service's own.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        chosen = settings or await asyncio.to_thread(load_settings)
+        chosen = settings if settings is not None else await asyncio.to_thread(load_settings)
         async with open_services(chosen) as services:
             app.state.services = services
             yield
 
-    app = FastAPI(title="Selfhelp", description=DESCRIPTION, version=version("selfhelp"), lifespan=lifespan)
+    app = FastAPI(
+        title="Selfhelp",
+        description=DESCRIPTION,
+        version=version("selfhelp"),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
     add_problems(app)
+    add_security(app, settings, pages)
+    add_documentation(app)
+    app.include_router(openai.router)
+    app.include_router(threads.router)
+    app.include_router(runs.router)
+    app.include_router(approvals.router)
+    app.include_router(personas.router)
+    add_page(app)
     return app
 
 
-app = create_app()
+app = create_app(pages=LANGGRAPH_PAGES)

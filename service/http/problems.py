@@ -21,10 +21,19 @@ class Problem(HTTPException):
         message: what is wrong and what to do.
         code: a word that programs go by.
         param: the field that is wrong, where it is one.
+        headers: headers that go with it.
     """
 
-    def __init__(self, status: int, message: str, *, code: str | None = None, param: str | None = None) -> None:
-        super().__init__(status, message)
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, headers)
         self.code = code
         self.param = param
 
@@ -34,13 +43,18 @@ def not_found(what: str) -> Problem:
     return Problem(404, f"there is no such {what}", code="not_found")
 
 
+def problem_answer(problem: HTTPException) -> JSONResponse:
+    """Return a problem as a response, for a middleware, which cannot raise it."""
+    code, param = getattr(problem, "code", None), getattr(problem, "param", None)
+    return _answer(problem.status_code, str(problem.detail), code, param, problem.headers)
+
+
 def add_problems(app: FastAPI) -> None:
     """Have an app answer errors in this shape."""
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code, param = getattr(error, "code", None), getattr(error, "param", None)
-        return _answer(error.status_code, str(error.detail), code, param, error.headers)
+        return problem_answer(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -12,9 +13,15 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.checkpoints import open_checkpointer
+from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.library import open_knowledge
 from agent.settings import Settings
 from graphs.assistant import AssistantGraph, build
+from service.http.callers import Callers
+from service.http.limits import Limits
 from service.records.database import open_database
+from service.records.keys import Keys
+from service.runs.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,20 @@ class Services:
         database: the service's database.
         checkpointer: where threads are kept.
         graph: the assistant, over that checkpointer.
+        callers: tells who calls.
+        limits: counts what they ask for.
+        runner: runs turns of threads.
+        knowledge: opens the documents.
     """
 
     settings: Settings
     database: AsyncEngine
     checkpointer: BaseCheckpointSaver[Any]
     graph: AssistantGraph
+    callers: Callers
+    limits: Limits
+    runner: Runner
+    knowledge: Callable[[], Awaitable[KnowledgeBase]]
 
 
 @asynccontextmanager
@@ -45,7 +60,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         database = await stack.enter_async_context(open_database(settings))
         checkpointer = await stack.enter_async_context(open_checkpointer(settings))
         graph = build(settings=settings, checkpointer=checkpointer)
-        yield Services(settings, database, checkpointer, graph)
+        callers = Callers(settings.service, Keys(database))
+        runner = await stack.enter_async_context(Runner(graph, database))
+        knowledge = partial(open_knowledge, settings)
+        yield Services(settings, database, checkpointer, graph, callers, Limits(), runner, knowledge)
 
 
 def _services(request: Request) -> Services:

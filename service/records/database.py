@@ -10,7 +10,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -20,6 +20,8 @@ from agent.settings import Settings
 
 SERVICE_FILE = "service.sqlite"
 
+# The database may be that of a LangGraph server too, whose tables have the same names.
+_SCHEMA = "selfhelp"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # With a write-ahead log, NORMAL loses nothing when the process dies.
 _PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}")
@@ -32,7 +34,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     Raises:
         SettingsError: it cannot be opened.
     """
-    engine = create_async_engine(_address(settings), pool_pre_ping=bool(settings.database_url))
+    engine = _engine(settings)
     try:
         await _prepare(engine, settings)
         yield engine
@@ -45,8 +47,7 @@ async def _prepare(engine: AsyncEngine, settings: Settings) -> None:
         event.listen(engine.sync_engine, "connect", _set_up)
     try:
         await asyncio.to_thread(settings.data_dir.mkdir, parents=True, exist_ok=True)
-        async with engine.begin() as connection:
-            await connection.run_sync(_migrate)
+        await asyncio.to_thread(_migrate, engine.url)
     except OSError as error:
         raise SettingsError(
             f"{settings.data_dir} cannot be written: set SELFHELP_DATA_DIR ({error.strerror})"
@@ -60,13 +61,16 @@ async def _prepare(engine: AsyncEngine, settings: Settings) -> None:
         ) from None
 
 
-def _address(settings: Settings) -> URL:
+def _engine(settings: Settings) -> AsyncEngine:
     if settings.database_url is None:
-        return URL.create("sqlite+aiosqlite", database=str(settings.data_dir / SERVICE_FILE))
+        return create_async_engine(URL.create("sqlite+aiosqlite", database=str(settings.data_dir / SERVICE_FILE)))
     try:
-        return make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
+        address = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
     except ArgumentError:  # its text repeats the address, with the password
         raise SettingsError("SELFHELP_DATABASE_URL is not an address: write postgresql://user@host/name") from None
+
+    own_schema = {"options": f"-c search_path={_SCHEMA}"}
+    return create_async_engine(address, connect_args=own_schema, pool_pre_ping=True)
 
 
 def _set_up(connection: Any, _: Any) -> None:
@@ -74,10 +78,24 @@ def _set_up(connection: Any, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(address: URL) -> None:
+    # Alembic reads its files as it goes, so it has a thread and a connection of its own.
+    engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up)
+    try:
+        with engine.begin() as connection:
+            _upgrade(connection)
+    finally:
+        engine.dispose()
+
+
+def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Processes that start together wait for each other here.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(5352)")
+        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}")
+        connection.exec_driver_sql(f"SET LOCAL search_path TO {_SCHEMA}")
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection

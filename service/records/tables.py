@@ -58,8 +58,12 @@ runs = Table(
     Column("status", String(20), nullable=False, index=True),
     Column("input", JSON, nullable=False),
     Column("context", JSON, nullable=False),
+    Column("key_id", String(16)),
+    # What a person decided, until it has come to the graph.
+    Column("decisions", JSON(none_as_null=True)),
     Column("worker", String(64)),
     Column("lease", Float),
+    Column("takeovers", Integer, nullable=False, default=0),
     Column("cancelled", Boolean, nullable=False),
     Column("error", Text),
     Column("created", Float, nullable=False),
@@ -129,4 +133,18 @@ documents = Table(
     Column("error", Text),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),
+)
+
+# Answers of /v1/responses, each the end of a turn of its thread.
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("thread_id", ForeignKey("threads.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("owner", String(200), nullable=False),
+    Column("last_message", String(200)),
+    # The turn that went on from here in the same thread; others go on in a copy.
+    Column("continued", String(64)),
+    Column("body", JSON, nullable=False),
+    Column("created", Float, nullable=False),
 )

@@ -35,8 +35,12 @@ async def test_what_takes_a_write_back_is_of_the_same_api_where_two_have_the_sam
     tools = await api_tools(settings.model_copy(update={"apis": apis}), {"payments"})
     undo = {bound.name: bound.undo for bound in map(BoundTool, tools)}
     assert undo == {
-        **{"pay": "payBack", "payBack": None, "one_payments": None},
-        **{"two_pay": "two_payBack", "two_payBack": None, "two_payments": None},
+        "pay": "payBack",
+        "payBack": None,
+        "one_payments": None,
+        "two_pay": "two_payBack",
+        "two_payBack": None,
+        "two_payments": None,
     }
 
 

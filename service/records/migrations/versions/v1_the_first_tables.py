@@ -106,8 +106,11 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("input", sa.JSON(), nullable=False),
         sa.Column("context", sa.JSON(), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=True),
+        sa.Column("decisions", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("worker", sa.String(length=64), nullable=True),
         sa.Column("lease", sa.Float(), nullable=True),
+        sa.Column("takeovers", sa.Integer(), nullable=False),
         sa.Column("cancelled", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created", sa.Float(), nullable=False),
@@ -138,9 +141,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "number"),
     )
 
+    op.create_table(
+        "responses",
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("thread_id", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("last_message", sa.String(length=200), nullable=True),
+        sa.Column("continued", sa.String(length=64), nullable=True),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("created", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["thread_id"], ["threads.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("responses", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_responses_thread_id"), ["thread_id"], unique=False)
+
 
 def downgrade() -> None:
     """Take back."""
+    with op.batch_alter_table("responses", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_responses_thread_id"))
+
+    op.drop_table("responses")
     op.drop_table("events")
     with op.batch_alter_table("runs", schema=None) as batch_op:
         batch_op.drop_index(

@@ -1,0 +1,155 @@
+"""Conversations that the service keeps: each response is the end of a turn of a thread, and the next goes on from it.
+
+The first turn that goes on from a response does so in its thread. Another that does makes a thread of its own, with a
+copy of what was said until there, so that no turn ever changes what another one began with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from langchain_core.messages import AnyMessage
+from langchain_core.runnables import RunnableConfig
+from sqlalchemy import Row, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from agent.intents import open_intents
+from service.http.callers import Caller
+from service.http.limits import refuse_more_runs
+from service.http.openai.errors import bad_request
+from service.http.openai.records import Asked, Status, add_run, add_thread, end_run
+from service.http.openai.response_models import Response
+from service.http.openai.turns import Turn
+from service.http.problems import Problem, not_found
+from service.http.services import Services
+from service.records.tables import responses, runs
+from service.runs.records import UNDER_WAY, WAITING
+from service.threads.deletion import Deletion
+from service.threads.history import History
+
+_ID = re.compile("resp_[0-9a-f]{32}")
+
+
+class KeptTurn(Turn):
+    """A turn of a conversation that the service keeps."""
+
+    async def leave(self, status: Status, actions: list[dict[str, Any]]) -> None:
+        """Leave the thread as it is, and write down how its run ended."""
+        async with self.services.database.begin() as connection:
+            await end_run(connection, self.asked, status, actions)
+
+
+async def begin(
+    services: Services, asked: Asked, messages: Sequence[AnyMessage], previous: Row[Any] | None
+) -> KeptTurn:
+    """Begin a turn that is kept.
+
+    Args:
+        services: what the process shares.
+        asked: what was asked; its thread is where a new conversation goes.
+        messages: what it adds to the conversation.
+        previous: the response that it goes on from.
+
+    Raises:
+        Problem: another run of the thread is under way, or too many of the caller's.
+    """
+    await refuse_more_runs(services.database, asked.caller)
+    before: Sequence[AnyMessage] = ()
+    if previous and await _claimed(services, previous, asked.id):
+        asked = replace(asked, thread=previous.thread_id)
+    elif previous:
+        before = await said_until(services, previous)
+    try:
+        async with services.database.begin() as connection:
+            if not previous or asked.thread != previous.thread_id:
+                await add_thread(connection, asked)
+            await add_run(connection, asked)
+    except IntegrityError:
+        raise Problem(409, "another run of this conversation is under way: wait for its end", code="busy") from None
+    return KeptTurn(services, asked, [*before, *messages])
+
+
+async def _claimed(services: Services, previous: Row[Any], turn: str) -> bool:
+    """Whether the turn is the first that goes on from a response. What waits there for a person is then given up."""
+    waiting = select(runs.c.id).where(runs.c.thread_id == previous.thread_id, runs.c.status == WAITING)
+    first = update(responses).where(responses.c.id == previous.id, responses.c.continued.is_(None))
+    async with services.database.begin() as connection:
+        claimed = (await connection.execute(first.values(continued=turn))).rowcount
+        given_up = (await connection.scalars(waiting)).all() if claimed else ()
+    for run in given_up:
+        await services.runner.store.cancel(run)
+    return bool(claimed)
+
+
+async def said_until(services: Services, previous: Row[Any]) -> list[AnyMessage]:
+    """Return what was said in a thread until a response, that included."""
+    config = RunnableConfig(configurable={"thread_id": previous.thread_id})
+    messages: list[AnyMessage] = (await services.graph.aget_state(config)).values.get("messages") or []
+    ends = [position for position, message in enumerate(messages, 1) if message.id == previous.last_message]
+    return messages[: ends[0]] if ends else messages
+
+
+async def keep(services: Services, asked: Asked, response: Response, last_message: str | None) -> None:
+    """Keep a response, so that it can be read, and others can go on from it."""
+    row = {
+        "id": response.id,
+        "thread_id": asked.thread,
+        "owner": asked.caller.owner,
+        "last_message": last_message,
+        "body": response.model_dump(mode="json"),
+        "created": response.created_at,
+    }
+    async with services.database.begin() as connection:
+        await connection.execute(insert(responses).values(row))
+
+
+async def find(services: Services, caller: Caller, response: str) -> Row[Any]:
+    """Return a response's row.
+
+    Raises:
+        Problem: there is none, or it is another's.
+    """
+    if not _ID.fullmatch(response):
+        raise not_found("response")
+    query = select(responses).where(responses.c.id == response, responses.c.owner == caller.owner)
+    async with services.database.connect() as connection:
+        found = (await connection.execute(query)).first()
+    if found is None:
+        raise not_found("response")
+    return found
+
+
+async def find_previous(services: Services, caller: Caller, response: str) -> Row[Any]:
+    """Return the row of the response that another goes on from.
+
+    Raises:
+        Problem: there is none, or it is another's.
+    """
+    try:
+        return await find(services, caller, response)
+    except Problem:
+        message = f"there is no response {response[:100]!r}: it may have been deleted, or not been stored"
+        raise bad_request("previous_response_id", message, code="previous_response_not_found") from None
+
+
+async def forget(services: Services, caller: Caller, response: str) -> None:
+    """Delete a response, and with the last one of a conversation its thread.
+
+    Raises:
+        Problem: there is none, it is another's, or a turn goes on from it now.
+    """
+    found = await find(services, caller, response)
+    others = exists().where(responses.c.thread_id == found.thread_id)
+    under_way = exists().where(runs.c.thread_id == found.thread_id, runs.c.status.in_(UNDER_WAY))
+    async with services.database.begin() as connection:
+        if await connection.scalar(select(under_way)):
+            raise Problem(409, "a run of this conversation is under way: wait for its end", code="busy")
+        await connection.execute(delete(responses).where(responses.c.id == response))
+        if await connection.scalar(select(others)):
+            return
+    intents, history = open_intents(services.settings), History(services.graph, services.database)
+    deletion = Deletion(services.database, services.runner, services.checkpointer, intents, history)
+    await deletion.delete(found.thread_id, caller.owner)

@@ -1,0 +1,186 @@
+"""One turn, from its question to what it leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
+from langchain_core.runnables import RunnableConfig
+
+from agent.errors import SelfhelpError
+from agent.state import Usage, no_usage, turn_of
+from service.conversation import Conversation, Event, Question, StepEvent, Token
+from service.http.openai.chat_models import FinishReason
+from service.http.openai.errors import turn_failed
+from service.http.openai.records import Asked, Status, add_run, add_thread, end_run, write_usage
+from service.http.openai.wire import Extension, Waiting
+from service.http.services import Services
+
+# Proxies give a silent connection up after half a minute and more.
+QUIET_SECONDS = 15.0
+
+Result = TypeVar("Result")
+
+log = logging.getLogger(__name__)
+_under_way: set[asyncio.Task[Any]] = set()
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Nothing has happened for a while."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a turn ended.
+
+    Args:
+        usage: tokens of all model calls.
+        finish_reason: why the answer ends.
+        last_message: id of the thread's last message.
+        extension: what OpenAI's protocol has no place for.
+    """
+
+    usage: Usage
+    finish_reason: FinishReason
+    last_message: str | None
+    extension: Extension
+
+
+@dataclass
+class _Exchange(Conversation):
+    run_id: str = ""
+
+    @property
+    def config(self) -> RunnableConfig:
+        """The config that names thread and run, as that of a run that is decided on does."""
+        return RunnableConfig(configurable={"thread_id": self.thread, "run_id": self.run_id})
+
+    async def reply_to(self, messages: Sequence[AnyMessage]) -> AsyncIterator[Event]:
+        """Go through a turn that begins with several messages."""
+        async for event in self._stream({"messages": list(messages)}):
+            yield event
+
+
+class Turn:
+    """A turn of a conversation that the client holds. Its thread goes with it, unless a write waits there.
+
+    Args:
+        services: what the process shares.
+        asked: what was asked, by whom, and where.
+        messages: what the thread is given, the question last.
+    """
+
+    def __init__(self, services: Services, asked: Asked, messages: Sequence[AnyMessage]) -> None:
+        self.asked = asked
+        self.services = services
+        *before, question = messages
+        self._messages = [*before, question.model_copy(update={"id": asked.id})]
+        self._exchange = _Exchange(services.graph, asked.context, asked.thread, asked.id)
+        self._events: asyncio.Queue[Token | StepEvent | Ended | None] = asyncio.Queue()
+
+    async def leave(self, status: Status, actions: list[dict[str, Any]]) -> None:
+        """Leave the thread as it is to be left.
+
+        Args:
+            status: how the turn ended.
+            actions: what waits for a person.
+        """
+        if status != "waiting":
+            await self.services.checkpointer.adelete_thread(self.asked.thread)
+            return
+        async with self.services.database.begin() as connection:
+            await add_thread(connection, self.asked)
+            await add_run(connection, self.asked)
+            await end_run(connection, self.asked, status, actions)
+
+    async def events(self) -> AsyncIterator[Token | StepEvent | Quiet | Ended]:
+        """Yield what happens, at last how the turn ended. Whoever stops listening ends the turn.
+
+        Raises:
+            Problem: the turn failed.
+        """
+        running = _kept(self._run())
+        running.add_done_callback(lambda _: self._events.put_nowait(None))
+        try:
+            while event := await self._next():
+                yield event
+            await running
+        except SelfhelpError as error:
+            raise turn_failed(503, str(error), "unavailable") from error
+        except Exception as error:
+            log.exception("a turn failed")
+            raise turn_failed(500, "the turn failed: the log of the service says why", "failed") from error
+        finally:
+            running.cancel()
+
+    async def _next(self) -> Token | StepEvent | Quiet | Ended | None:
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                return await self._events.get()
+        except TimeoutError:
+            return Quiet()
+
+    async def _run(self) -> None:
+        question: Question | None = None
+        status: Status = "failed"
+        try:
+            async for event in self._exchange.reply_to(self._messages):
+                if isinstance(event, Token | StepEvent):
+                    self._events.put_nowait(event)
+                elif isinstance(event, Question):
+                    question = event
+            status = "waiting" if question else "finished"
+        except asyncio.CancelledError:
+            status = "cancelled"
+            raise
+        finally:
+            # Whatever ends the turn, even the client's leaving while this goes on, it is brought to its end.
+            ended = await asyncio.shield(_kept(self._settle(status, question)))
+        self._events.put_nowait(ended)
+
+    async def _settle(self, status: Status, question: Question | None) -> Ended:
+        """Write down what the turn used, leave its thread, and return how it ended."""
+        values = (await self.services.graph.aget_state(self._exchange.config)).values
+        messages: list[AnyMessage] = values.get("messages") or []
+        if not turn_of(messages):  # it was cut off before its first reply, and the rest is of the turn before
+            values = {}
+        spent: Usage = values.get("usage") or no_usage()
+        actions = question.actions if question else []
+        if not question:  # else all that it used is written down when it has been decided on
+            await write_usage(self.services.database, self.asked, spent["calls"])
+        await self.leave(status, actions)
+        last = messages[-1] if messages else AIMessage("")
+        extension = Extension(
+            sources=values.get("sources") or [],
+            plan=values.get("plan") or [],
+            cost=spent["cost"],
+            degraded=last.response_metadata.get("degraded") or last.response_metadata.get("broken_off"),
+            waiting=Waiting(thread_id=self.asked.thread, run_id=self.asked.id, actions=actions) if question else None,
+        )
+        return Ended(spent, finish_reason(last), last.id, extension)
+
+
+def finish_reason(answer: BaseMessage) -> FinishReason:
+    """Return why an answer ends, as its model's provider said it.
+
+    Args:
+        answer: the last message of the turn.
+    """
+    said = answer.response_metadata
+    reason = said.get("finish_reason") or (said.get("incomplete_details") or {}).get("reason")
+    if reason == "content_filter":
+        return "content_filter"
+    return "length" if reason in ("length", "max_output_tokens") else "stop"
+
+
+def _kept(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    """Start work, and hold on to it until it is done: the event loop does not."""
+    task = asyncio.create_task(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    return task

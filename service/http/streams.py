@@ -1,0 +1,72 @@
+"""Runs as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+
+from service.http.problems import Problem
+from service.runs.records import Event
+from service.runs.runner import Runner
+
+# Proxies give a silent connection up after half a minute and more.
+QUIET_SECONDS = 15.0
+
+# Without these, proxies hold pieces back to send them together.
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+def stream(runner: Runner, run_id: str, after: int) -> StreamingResponse:
+    """Return the events of a run as a response that goes on until the run ends.
+
+    Args:
+        runner: follows the run.
+        run_id: the run.
+        after: number of the last event that the client has.
+    """
+    headers = _HEADERS | {"Content-Location": f"/api/runs/{run_id}"}
+    return StreamingResponse(_written(runner, run_id, after), media_type="text/event-stream", headers=headers)
+
+
+def last_seen(header: str | None, query: int | None) -> int:
+    """Return the number of the last event that a client has.
+
+    Raises:
+        Problem: Last-Event-ID is no number of ours.
+    """
+    if header is None:
+        return query or 0
+    if not (header.isascii() and header.isdecimal()):
+        raise Problem(422, "Last-Event-ID is the number of an event", code="invalid", param="Last-Event-ID")
+    return int(header)
+
+
+async def _written(runner: Runner, run_id: str, after: int) -> AsyncIterator[bytes]:
+    # Sent at once, so that the client knows that it is connected.
+    yield KEEPALIVE_COMMENT
+    async with aclosing(runner.follow(run_id, after)) as events:
+        coming = asyncio.ensure_future(anext(events, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait([coming], timeout=QUIET_SECONDS)
+                if not done:
+                    yield KEEPALIVE_COMMENT
+                    continue
+                event = coming.result()
+                if event is None:
+                    return
+                yield _wire(event)
+                coming = asyncio.ensure_future(anext(events, None))
+        finally:
+            coming.cancel()
+            await asyncio.wait([coming])
+
+
+def _wire(event: Event) -> bytes:
+    number = str(event.number) if event.number is not None else None
+    return format_sse_event(data_str=json.dumps(event.data, ensure_ascii=False), event=event.event, id=number)

@@ -1,0 +1,89 @@
+"""The `keys` commands: who may call the service from elsewhere."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from agent.errors import SettingsError
+from agent.settings import Settings
+from service.records.database import open_database
+from service.records.keys import LONGEST_OWNER, REVOKED_WITHIN, Key, Keys, NewKey
+
+_SPAN = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+async def create_key(settings: Settings, wanted: NewKey, console: Console, *, as_json: bool) -> None:
+    """Make a key and print it, this once."""
+    if not 0 < len(wanted.owner) <= LONGEST_OWNER:
+        raise SettingsError(f"--owner must be a name of 1 to {LONGEST_OWNER} characters")
+    async with open_database(settings) as database:
+        key, text = await Keys(database).create(wanted)
+    if as_json:
+        console.print_json(data={**asdict(key), "key": text})
+        return
+    console.print(text, soft_wrap=True, markup=False)
+    console.print("Keep it: it is not shown again. Clients send it as Authorization: Bearer KEY.", style="dim")
+
+
+async def list_keys(settings: Settings, console: Console, *, as_json: bool) -> None:
+    """Show every key, without what is secret."""
+    async with open_database(settings) as database:
+        found = await Keys(database).all()
+    if as_json:
+        console.print_json(data=[asdict(key) for key in found])
+        return
+    if not found:
+        console.print("no keys: the service lets in whoever sits at this machine, and nobody else")
+        return
+    table = Table("id", "owner", "name", "admin", "created", "last used", "state", box=None)
+    for key in found:
+        table.add_row(
+            key.id, key.owner, key.name, "yes" if key.admin else "", _day(key.created), _day(key.used), _state(key)
+        )
+    console.print(table)
+
+
+async def revoke_key(settings: Settings, key_id: str, console: Console) -> None:
+    """End a key.
+
+    Raises:
+        SettingsError: there is no such key that works.
+    """
+    async with open_database(settings) as database:
+        revoked = await Keys(database).revoke(key_id)
+    if not revoked:
+        raise SettingsError(f"there is no key {key_id} to revoke: selfhelp keys list shows their ids")
+    console.print(f"revoked; a service that runs refuses it within {REVOKED_WITHIN:.0f} seconds")
+
+
+def end_of(span: str | None) -> float | None:
+    """Return when a span such as 90d, from now, ends in seconds since 1970; None for no end.
+
+    Raises:
+        SettingsError: it is no span.
+    """
+    if span is None:
+        return None
+    found = _SPAN.fullmatch(span)
+    if found is None:
+        raise SettingsError(f"--expires {span} is no span of time: write 30m, 12h, 90d or 4w")
+    return time.time() + int(found[1]) * _SECONDS[found[2]]
+
+
+def _state(key: Key) -> str:
+    if key.revoked is not None:
+        return "revoked"
+    if not key.works:
+        return "expired"
+    return f"until {_day(key.expires)}" if key.expires else "works"
+
+
+def _day(at: float | None) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}" if at else "–"

@@ -1,0 +1,241 @@
+"""The log of events: numbered and committed before anybody sees them, many runs' in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from service.records.tables import events, runs, usage
+from service.runs.records import ERROR, TOKEN, Event, Outcome, Run
+from service.runs.store import hold
+from service.runs.tasks import Why
+
+# Seconds between attempts to write. A database that is away for longer ends the runs here.
+RETRY_AFTER = (0.2, 1.0, 3.0)
+NOT_RECORDED = "the service's database cannot be written now: ask for this run again soon, nothing of it is lost"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    run: Run
+    event: str
+    data: dict[str, Any]
+    outcome: Outcome | None = None
+    written: asyncio.Future[None] | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    entry: _Entry
+    number: int
+
+    @property
+    def seen(self) -> Event:
+        return Event(self.number, self.entry.event, self.entry.data)
+
+
+class EventLog:
+    """Writes the events of this process's runs, and hands them to listeners.
+
+    Args:
+        database: the service's database.
+        worker: id of this process.
+        stop: called with the id of a run that is not this process's any more, or is to end, and with which of the two.
+    """
+
+    def __init__(self, database: AsyncEngine, worker: str, stop: Callable[[str, Why], None]) -> None:
+        self._database = database
+        self._worker = worker
+        self._stop = stop
+        self._entries: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._last: dict[str, int] = {}
+        self._listeners: dict[str, set[asyncio.Queue[Event | None]]] = {}
+
+    def add(self, run: Run, event: str, data: dict[str, Any]) -> None:
+        """Add an event of a run."""
+        self._entries.put_nowait(_Entry(run, event, data))
+
+    async def close(self, run: Run, event: str, data: dict[str, Any], outcome: Outcome) -> None:
+        """Add the event with which this process is done with a run, and wait until it is written."""
+        written = asyncio.get_running_loop().create_future()
+        self._entries.put_nowait(_Entry(run, event, data, outcome, written))
+        await written
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Write for as long as the context lasts, and to the end what was added in it."""
+        writing = asyncio.create_task(self._write_all())
+        try:
+            yield
+        finally:
+            await self._entries.join()
+            writing.cancel()
+            await asyncio.wait([writing])
+
+    @contextmanager
+    def listening(self, run_id: str) -> Iterator[asyncio.Queue[Event | None]]:
+        """Return a queue of the run's events from now on. What else is put into it, comes to this listener alone."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._listeners.setdefault(run_id, set()).add(queue)
+        try:
+            yield queue
+        finally:
+            self._listeners[run_id].discard(queue)
+            if not self._listeners[run_id]:
+                del self._listeners[run_id]
+
+    @property
+    def listened_to(self) -> Collection[str]:
+        """Ids of the runs that somebody listens to."""
+        return self._listeners.keys()
+
+    def tell(self, run_id: str, told: Sequence[Event | None]) -> None:
+        """Hand events to a run's listeners, and None where there will be no more."""
+        for queue in self._listeners.get(run_id, ()):
+            for event in told:
+                queue.put_nowait(event)
+
+    async def read(self, run_id: str, after: int) -> list[Event]:
+        """Return the events of a run that come after a number."""
+        wanted = select(events.c.number, events.c.event, events.c.data)
+        wanted = wanted.where(events.c.run_id == run_id, events.c.number > after).order_by(events.c.number)
+        async with self._database.connect() as connection:
+            return [Event(*row) for row in await connection.execute(wanted)]
+
+    async def last_numbers(self, ids: Collection[str]) -> dict[str, int]:
+        """Return the numbers of runs' last events."""
+        async with self._database.connect() as connection:
+            return await _last_numbers(connection, ids)
+
+    async def gone(self, ids: Collection[str]) -> Collection[str]:
+        """Return which runs are there no more."""
+        if not ids:
+            return ids
+        async with self._database.connect() as connection:
+            return set(ids) - set(await connection.scalars(select(runs.c.id).where(runs.c.id.in_(ids))))
+
+    async def _write_all(self) -> None:
+        while True:
+            entries = [await self._entries.get()]
+            while not self._entries.empty():
+                entries.append(self._entries.get_nowait())
+            try:
+                await self._write(_joined(entries))
+            except Exception:
+                log.exception("events were not recorded")
+                # What came meanwhile would fail in the same way, each time after a wait.
+                while not self._entries.empty():
+                    entries.append(self._entries.get_nowait())
+                self._give_up(entries)
+            finally:
+                for entry in entries:
+                    self._entries.task_done()
+                    if entry.written and not entry.written.done():
+                        entry.written.set_result(None)
+
+    async def _write(self, entries: Sequence[_Entry]) -> None:
+        rows: list[_Row] = []
+        for pause in (*RETRY_AFTER, None):
+            try:
+                async with self._database.begin() as connection:
+                    held = await self._held(connection, entries)
+                    rows = rows or await self._numbered(connection, [each for each in entries if each.run.id in held])
+                    await _insert(connection, rows)
+                break
+            except (SQLAlchemyError, OSError):
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        for row in rows:
+            self._last[row.entry.run.id] = row.number
+            self.tell(row.entry.run.id, [row.seen])
+            if row.entry.outcome:
+                self._last.pop(row.entry.run.id)
+
+    async def _held(self, connection: AsyncConnection, entries: Sequence[_Entry]) -> Collection[str]:
+        """Return which of the runs are still this process's. Nobody takes them before the transaction ends."""
+        ids = {entry.run.id for entry in entries}
+        held = await hold(connection, self._worker, ids)
+        for run_id in ids:
+            if run_id not in held:
+                self._stop(run_id, "lost")
+            elif held[run_id]:
+                self._stop(run_id, "cancelled")
+        return held
+
+    async def _numbered(self, connection: AsyncConnection, entries: Sequence[_Entry]) -> list[_Row]:
+        unknown = {entry.run.id for entry in entries} - self._last.keys()
+        if unknown:
+            self._last |= dict.fromkeys(unknown, 0) | await _last_numbers(connection, unknown)
+        last = {entry.run.id: self._last[entry.run.id] for entry in entries}
+        rows = []
+        for entry in entries:
+            last[entry.run.id] += 1
+            rows.append(_Row(entry, last[entry.run.id]))
+        return rows
+
+    def _give_up(self, entries: Sequence[_Entry]) -> None:
+        """Tell listeners that events could not be recorded. Their runs are taken over when the database is back."""
+        for run_id in {entry.run.id for entry in entries}:
+            self._last.pop(run_id, None)
+            self.tell(run_id, [Event(None, ERROR, {"message": NOT_RECORDED, "code": "unavailable"})])
+            self._stop(run_id, "lost")
+
+
+def _joined(entries: Sequence[_Entry]) -> list[_Entry]:
+    """Return entries with pieces of an answer that came together made one."""
+    joined: dict[int, _Entry] = {}
+    latest: dict[str, int] = {}
+    for position, entry in enumerate(entries):
+        before = latest.get(entry.run.id)
+        if before is not None and entry.event == joined[before].event == TOKEN:
+            text = joined[before].data["text"] + entry.data["text"]
+            joined[before] = _Entry(entry.run, TOKEN, {"text": text})
+        else:
+            joined[position] = entry
+            latest[entry.run.id] = position
+    return list(joined.values())
+
+
+async def _last_numbers(connection: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
+    last = select(events.c.run_id, func.max(events.c.number)).where(events.c.run_id.in_(ids)).group_by(events.c.run_id)
+    return dict(await connection.execute(last))
+
+
+async def _insert(connection: AsyncConnection, rows: Sequence[_Row]) -> None:
+    # What a commit that seemed to fail has written all the same is not written again.
+    there = await _last_numbers(connection, {row.entry.run.id for row in rows})
+    rows = [row for row in rows if row.number > there.get(row.entry.run.id, 0)]
+    if rows:
+        await connection.execute(
+            insert(events),
+            [
+                {"run_id": row.entry.run.id, "number": row.number, "event": row.entry.event, "data": row.entry.data}
+                for row in rows
+            ],
+        )
+    for row in rows:
+        if row.entry.outcome:
+            await _settle(connection, row.entry.run, row.entry.outcome)
+
+
+async def _settle(connection: AsyncConnection, run: Run, outcome: Outcome) -> None:
+    now = datetime.now(UTC)
+    ended = None if outcome.status == "waiting" else now.timestamp()
+    values = {"status": outcome.status, "error": outcome.error, "ended": ended, "worker": None, "lease": None}
+    await connection.execute(update(runs).where(runs.c.id == run.id).values(**values, decisions=None))
+    whose = {"run_id": run.id, "thread_id": run.thread_id, "owner": run.owner, "key_id": run.key_id}
+    when = {"persona": run.context.get("persona"), "at": now.timestamp(), "day": now.date().isoformat()}
+    if outcome.calls:
+        await connection.execute(insert(usage), [{**whose, **when, **call} for call in outcome.calls])

@@ -1,0 +1,231 @@
+"""The rows of runs. Every change is one transaction, which begins with the write that makes others wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from agent.untrusted import visible
+from service.records.tables import events, runs, threads
+from service.runs.records import END, ENDED, RESTART, STEP, TOKEN, UNDER_WAY, WAITING, Busy, NoThread, NotWaiting, Run
+
+# Seconds that a silent process keeps its runs. Clocks of processes that share a database may differ by much less.
+LEASE = 15.0
+# A run that was under way each time its process died may be why.
+MOST_TAKEOVERS = 3
+TAKE_AT_ONCE = 20
+TITLE_LENGTH = 80
+
+
+class RunStore:
+    """Runs on record, as one process sees and takes them.
+
+    Args:
+        database: the service's database.
+        worker: id of this process.
+    """
+
+    def __init__(self, database: AsyncEngine, worker: str) -> None:
+        self._database = database
+        self._worker = worker
+
+    async def get(self, run_id: str) -> Run | None:
+        """Return a run."""
+        async with self._database.connect() as connection:
+            row = (await connection.execute(select(runs).where(runs.c.id == run_id))).first()
+        return _run(row) if row else None
+
+    async def of_thread(self, thread_id: str) -> Run | None:
+        """Return the run of a thread that is under way or waits: of several, the one before which the others wait."""
+        not_ended = (runs.c.thread_id == thread_id, runs.c.status.not_in(ENDED))
+        first = case((runs.c.status == "queued", 1), else_=0)
+        wanted = select(runs).where(*not_ended).order_by(first, runs.c.created)
+        async with self._database.connect() as connection:
+            row = (await connection.execute(wanted)).first()
+        return _run(row) if row else None
+
+    async def waiting(self, owner: str) -> list[Run]:
+        """Return the runs of an owner that wait for a person, the oldest first."""
+        wanted = select(runs).where(runs.c.owner == owner, runs.c.status == WAITING).order_by(runs.c.created)
+        async with self._database.connect() as connection:
+            return [_run(row) for row in await connection.execute(wanted)]
+
+    async def add(self, run: Run, *, queue: bool) -> Run:
+        """Add a run to its thread: running in this process, or queued behind another. One that waits is cancelled.
+
+        Args:
+            run: the run.
+            queue: whether to wait for runs under way.
+
+        Raises:
+            NoThread: the thread is not there, or another's.
+            Busy: a run is under way, and this one is not to wait.
+        """
+        now = time.time()
+        # With the row of its thread changed, nobody else starts a run of it until this is done.
+        touched = update(threads).where(threads.c.id == run.thread_id, threads.c.owner == run.owner).values(updated=now)
+        async with self._database.begin() as connection:
+            if not (await connection.execute(touched)).rowcount:
+                raise NoThread("there is no such thread")
+            await _name(connection, run)
+            busy = await connection.scalar(select(_of_thread(run.thread_id, UNDER_WAY)))
+            if busy and not queue:
+                raise Busy("a run of this thread is under way: wait for it, cancel it, or queue")
+            if not busy:
+                await _cancel_waiting(connection, run.thread_id)
+            added = Run(**asdict(run) | ({"status": "queued"} if busy else self._taken() | {"started": now}))
+            await connection.execute(insert(runs).values(**asdict(added)))
+        return added
+
+    async def decide(self, run_id: str, decisions: dict[str, Any], seen: int) -> Run:
+        """Take a run that waits, with what a person decided.
+
+        Args:
+            run_id: the run.
+            decisions: the decisions.
+            seen: number of its last event when it was looked at what it asks.
+
+        Raises:
+            NotWaiting: it does not wait, or for something else since.
+        """
+        unchanged = last_number(run_id).scalar_subquery() == seen
+        waits = (runs.c.id == run_id, runs.c.status == WAITING, unchanged)
+        taken = await self._take(*waits, decisions=decisions, cancelled=False)
+        if taken is None:
+            raise NotWaiting("the run does not wait for a decision any more: look at it again")
+        return taken
+
+    async def next_of(self, thread_id: str) -> Run | None:
+        """Take the next run that is queued in a thread, unless another runs or waits there."""
+        first = select(runs.c.id).where(runs.c.thread_id == thread_id, runs.c.status == "queued")
+        first = first.order_by(runs.c.created, runs.c.id).limit(1)
+        free = ~_of_thread(thread_id, ("running", WAITING))
+        queued = (runs.c.id == first.scalar_subquery(), runs.c.status == "queued")
+        return await self._take(*queued, free, started=time.time())
+
+    async def take_over(self, run_id: str) -> Run | None:
+        """Take a run whose process has let it go or died."""
+        takeovers = runs.c.takeovers + 1
+        return await self._take(runs.c.id == run_id, runs.c.status == "running", *_let_go(), takeovers=takeovers)
+
+    async def _take(self, *conditions: ColumnElement[bool], **values: Any) -> Run | None:
+        taken = update(runs).where(*conditions).values(**self._taken(), **values).returning(*runs.c)
+        try:
+            async with self._database.begin() as connection:
+                row = (await connection.execute(taken)).first()
+        except IntegrityError:  # one_running_per_thread: another was faster
+            return None
+        return _run(row) if row else None
+
+    def _taken(self) -> dict[str, Any]:
+        return {"status": "running", "worker": self._worker, "lease": time.time() + LEASE}
+
+    async def left(self) -> list[str]:
+        """Return ids of runs that nobody runs although they are to be running."""
+        let_go = select(runs.c.id).where(runs.c.status == "running", *_let_go()).limit(TAKE_AT_ONCE)
+        async with self._database.connect() as connection:
+            return list(await connection.scalars(let_go))
+
+    async def threads_to_go_on(self) -> list[str]:
+        """Return ids of threads with a queued run that nothing holds up."""
+        held_up = runs.alias()
+        holding = exists().where(held_up.c.thread_id == runs.c.thread_id, held_up.c.status.in_(("running", WAITING)))
+        queued = select(runs.c.thread_id).where(runs.c.status == "queued", ~holding).distinct().limit(TAKE_AT_ONCE)
+        async with self._database.connect() as connection:
+            return list(await connection.scalars(queued))
+
+    async def hold(self, ids: Collection[str]) -> dict[str, bool]:
+        """Keep runs of this process for another lease, and return those it has, and whether each is to end."""
+        async with self._database.begin() as connection:
+            return await hold(connection, self._worker, ids)
+
+    async def cancelled(self) -> list[str]:
+        """Return ids of this process's runs that are to end."""
+        wanted = select(runs.c.id).where(runs.c.worker == self._worker, runs.c.status == "running", runs.c.cancelled)
+        async with self._database.connect() as connection:
+            return list(await connection.scalars(wanted))
+
+    async def forget(self, ended_before: float) -> None:
+        """Delete the events of runs that ended long ago. Their answers stay."""
+        long_ended = select(runs.c.id).where(runs.c.ended < ended_before)
+        pieces = events.c.event.in_((TOKEN, STEP, RESTART))
+        async with self._database.begin() as connection:
+            await connection.execute(delete(events).where(pieces, events.c.run_id.in_(long_ended)))
+
+    async def let_go(self) -> None:
+        """Let this process's runs go: the next process that looks takes them over at once."""
+        own = update(runs).where(runs.c.worker == self._worker, runs.c.status == "running")
+        async with self._database.begin() as connection:
+            await connection.execute(own.values(worker=None, lease=None))
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel a run: at once where it is queued or waits, else whoever runs it is told to."""
+        running = update(runs).where(runs.c.id == run_id, runs.c.status == "running").values(cancelled=True)
+        async with self._database.begin() as connection:
+            if not (await connection.execute(running)).rowcount:
+                await _cancel(connection, runs.c.id == run_id, runs.c.status.in_(("queued", WAITING)))
+
+
+async def hold(connection: AsyncConnection, worker: str, ids: Collection[str]) -> dict[str, bool]:
+    """Keep runs of a process for another lease, and return those it has, and whether each is to end.
+
+    Args:
+        connection: a transaction. Until it ends, nobody else takes these runs.
+        worker: the process.
+        ids: the runs.
+    """
+    held = update(runs).where(runs.c.worker == worker, runs.c.status == "running", runs.c.id.in_(ids))
+    held = held.values(lease=time.time() + LEASE).returning(runs.c.id, runs.c.cancelled)
+    return dict(await connection.execute(held))
+
+
+def last_number(run_id: Any) -> Any:
+    """Return a query for the number of a run's last event."""
+    return select(func.coalesce(func.max(events.c.number), 0)).where(events.c.run_id == run_id)
+
+
+def _let_go() -> tuple[ColumnElement[bool], ...]:
+    return (or_(runs.c.worker.is_(None), runs.c.lease < time.time()),)
+
+
+def _of_thread(thread_id: str, statuses: Collection[str]) -> ColumnElement[bool]:
+    """Return whether a thread has runs that stand in one of these ways."""
+    others = runs.alias()
+    return exists().where(others.c.thread_id == thread_id, others.c.status.in_(statuses))
+
+
+async def _name(connection: AsyncConnection, run: Run) -> None:
+    """Name a thread that has no title after its first question."""
+    title = title_of(run.input["text"])
+    await connection.execute(
+        update(threads).where(threads.c.id == run.thread_id, threads.c.title == "").values(title=title)
+    )
+
+
+def title_of(question: str) -> str:
+    """Return the first words of a question."""
+    words = " ".join(visible(question).split())
+    return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"
+
+
+async def _cancel_waiting(connection: AsyncConnection, thread_id: str) -> None:
+    await _cancel(connection, runs.c.thread_id == thread_id, runs.c.status == WAITING)
+
+
+async def _cancel(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> None:
+    """Cancel runs that nobody is running."""
+    cancelled = update(runs).where(*conditions).values(status="cancelled", cancelled=True, ended=time.time())
+    for run_id in (await connection.scalars(cancelled.returning(runs.c.id))).all():
+        number = (await connection.scalar(last_number(run_id)) or 0) + 1
+        ended = {"run_id": run_id, "number": number, "event": END, "data": {"status": "cancelled"}}
+        await connection.execute(insert(events).values(**ended))
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(**row._asdict())

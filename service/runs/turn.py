@@ -1,0 +1,85 @@
+"""What a run does: its turn of the thread, from wherever it stands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from langchain_core.messages import HumanMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
+
+from agent.context import Context
+from agent.state import ModelCall, State, turn_of
+from graphs.assistant import AssistantGraph
+from service.conversation import Answer, Conversation, Event, Question
+from service.runs.decisions import left_of
+from service.runs.records import Run
+from service.threads.messages import Message, messages_of
+
+
+@dataclass
+class Turn(Conversation):
+    """The turn of a thread that a run is."""
+
+    run_id: str = ""
+
+    @classmethod
+    def of(cls, graph: AssistantGraph, run: Run) -> Turn:
+        """Return the turn of a run."""
+        # The owner is the thread's, whatever the context says.
+        context = Context(**run.context | {"owner": run.owner})
+        return cls(graph, context, run.thread_id, run.id)
+
+    @property
+    def config(self) -> RunnableConfig:
+        """The config that names thread and run. By its name, LangGraph goes on with a run that it has begun."""
+        return RunnableConfig(configurable=super().config["configurable"] | {"run_id": self.run_id})
+
+    async def begin(self, run: Run) -> AsyncIterator[Event]:
+        """Begin the turn, or go on with it where it was begun before."""
+        async for event in self._stream({"messages": [HumanMessage(run.input["text"], id=run.id)]}):
+            yield event
+
+    async def go_on(self, run: Run) -> AsyncIterator[Event]:
+        """Go on with a turn that has waited for a person."""
+        snapshot = await self.graph.aget_state(self.config)
+        left = await left_of(self.graph, self.config, run.decisions) if run.decisions else {}
+        if not (left or snapshot.next):
+            yield Answer.of(cast("State", snapshot.values))
+            return
+        async for event in self._stream(Command(resume=left) if left else None):
+            yield event
+
+    async def asked(self) -> Question | None:
+        """Return what the turn waits for."""
+        return await self.waiting()
+
+    async def answer(self) -> Message:
+        """Return the answer, once there is one."""
+        values = (await self.graph.aget_state(self.config)).values
+        return messages_of(values)[-1].model_copy(update={"at": time.time()})
+
+    async def calls(self) -> list[ModelCall]:
+        """Return the model calls that are on record of the turn."""
+        values = (await self.graph.aget_state(self.config)).values
+        if not self._is_latest(values):
+            return []
+        calls: list[ModelCall] = values["usage"]["calls"] if values.get("usage") else []
+        return calls
+
+    def _is_latest(self, values: dict[str, Any]) -> bool:
+        """Whether the state's usage is of this turn: it is, once something follows its question."""
+        messages = values.get("messages", [])
+        turn = turn_of(messages)
+        if not turn:
+            return False
+        question = messages[-len(turn) - 1] if len(messages) > len(turn) else None
+        return question is not None and question.id == self.run_id
+
+
+def plain(event: Any) -> dict[str, Any]:
+    """Return the fields of an event as JSON types."""
+    return asdict(event)

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from tests.support.dev_server import REPOSITORY, TOOLS, wait_until
+from tests.support.model_server import ModelServer, serve
+
+NODE_CLIENT = "openai@7.57.0"
+DOCUMENTS = {
+    "returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
+    "tents.md": "# Tents ![x](https://evil.example/p.png)\n\nThe Heron tent weighs 1.9 kg.\n",
+}
+PERSONA = "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken."
+
+
+@dataclass
+class Service:
+    """The service in a process of its own."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def rows(self, query: str, database: str = "service.sqlite") -> list[tuple]:
+        """Return what a query finds in one of the service's databases."""
+        with closing(sqlite3.connect(self.folder / "data" / database, timeout=10)) as connection:
+            return connection.execute(query).fetchall()
+
+    def log(self, name: str) -> str:
+        """Return what was written to a file in the service's folder."""
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
+
+    def threads_left(self) -> set[str]:
+        """Return the ids of the threads that there are checkpoints of."""
+        return {name for (name,) in self.rows("SELECT DISTINCT thread_id FROM checkpoints", "threads.sqlite")}
+
+
+@contextmanager
+def running(folder: Path, model_url: str) -> Iterator[Service]:
+    for name, text in DOCUMENTS.items():
+        (folder / "docs").mkdir(exist_ok=True)
+        (folder / "docs" / name).write_text(text)
+    (folder / "personas").mkdir()
+    (folder / "personas" / "broken.md").write_text(PERSONA)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        service = Service(folder, probe.getsockname()[1])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELFHELP_", "OPENAI_"))}
+    environment = {
+        **kept,
+        "PYTHONPATH": str(REPOSITORY),
+        "LANGGRAPH_STRICT_MSGPACK": "true",
+        "LANGSMITH_TRACING": "false",
+        "SELFHELP_MODEL": "compatible:scripted",
+        "SELFHELP_BASE_URL": model_url,
+        "SELFHELP_DATA_DIR": str(folder / "data"),
+        "SELFHELP_KNOWLEDGE__EMBEDDER": "none",
+        "SELFHELP_KNOWLEDGE__SOURCES": json.dumps([str(folder / "docs")]),
+        "SELFHELP_APPROVALS": json.dumps({"note": "always"}),
+        "SELFHELP_TOOLS": json.dumps([TOOLS]),
+        "TOOLS_FOLDER": str(folder),
+    }
+    command = [sys.executable, "-m", "uvicorn", "service.http.app:app", "--port", str(service.port)]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: process.poll() is not None or _answers(service))
+        assert process.poll() is None, service.log("server.log")
+        yield service
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return httpx2.get(f"{service.url}/models", trust_env=False).is_success
+    except httpx2.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def shared_model() -> Iterator[ModelServer]:
+    with serve(ModelServer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("service"), shared_model.url) as service:
+        yield service
+    assert "Traceback" not in service.log("server.log")
+
+
+@pytest.fixture
+def model(shared_model: ModelServer) -> Iterator[ModelServer]:
+    """The script of one test."""
+    yield shared_model
+    try:
+        shared_model.verify()
+    finally:
+        shared_model.repeat = None
+        for record in (shared_model.script, shared_model.requests, shared_model.errors):
+            record.clear()
+
+
+@pytest.fixture
+def client(service: Service, model: ModelServer) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=service.url, api_key="none", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The official client for Node, fetched once for this machine."""
+    if shutil.which("npm") is None:
+        pytest.skip("Node is not installed")
+    folder = user_cache_path("selfhelp-tests") / NODE_CLIENT
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not (folder / "node_modules" / "openai" / "package.json").exists():
+            install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), NODE_CLIENT]
+            subprocess.run(install, check=True, capture_output=True, timeout=110)
+    return folder / "node_modules"
