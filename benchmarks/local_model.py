@@ -12,8 +12,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.embedders import open_embedder
@@ -22,6 +27,7 @@ from agent.state import State
 from examples.shop.orders import create
 from examples.shop.tools import shop_tools
 from graphs.assistant import AssistantGraph, build
+from service.demo import backend
 
 SHOP = Path(__file__).parent.parent / "examples" / "shop"
 DEMO = 4
@@ -31,8 +37,9 @@ def questions() -> list[dict[str, Any]]:
     return [json.loads(line) for line in (SHOP / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-async def company(folder: Path) -> AssistantGraph:
-    """Build the example company's assistant on the local model, as the demo does.
+@asynccontextmanager
+async def company(folder: Path) -> AsyncIterator[AssistantGraph]:
+    """Build the example company's assistant on the local model, as the demo does, while its backend runs.
 
     Args:
         folder: where its orders and its knowledge base go.
@@ -40,8 +47,21 @@ async def company(folder: Path) -> AssistantGraph:
     create(folder / "orders.sqlite")
     knowledge = await KnowledgeBase.open(folder / "knowledge", await open_embedder("minilm"))
     await knowledge.index(SHOP / "docs")
-    settings = Settings(model="local", data_dir=folder / "data")
-    return build(settings=settings, tools=shop_tools(folder / "orders.sqlite"), knowledge=knowledge)
+    with backend(folder / "orders.sqlite") as api:
+        settings = Settings(model="local", data_dir=folder / "data", apis=[api])
+        tools = shop_tools(folder / "orders.sqlite")
+        yield build(settings=settings, tools=tools, knowledge=knowledge, checkpointer=InMemorySaver())
+    await knowledge.close()
+
+
+def asked_of(question: str) -> Any:
+    """Return the input of a turn."""
+    return {"messages": [("user", question)]}
+
+
+def thread(name: object) -> RunnableConfig:
+    """Return the config of a thread."""
+    return RunnableConfig(configurable={"thread_id": str(name)})
 
 
 def faults(question: dict[str, Any], state: State) -> list[str]:
@@ -63,20 +83,20 @@ async def measure(chosen: list[int]) -> None:
     right: Counter[str] = Counter()
     asked: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        graph = await company(Path(folder))
-        for number, question in enumerate(questions(), start=1):
-            if chosen and number not in chosen:
-                continue
-            start = time.perf_counter()
-            state = await graph.ainvoke({"messages": [("user", question["question"])]})
-            seconds = time.perf_counter() - start
-            wrong = faults(question, state)
-            for kind in (question["kind"], "demo" if number <= DEMO else "held out"):
-                asked[kind] += 1
-                right[kind] += not wrong
-            plan = "; ".join(f"{step['tool']} {json.dumps(step['args'])} {step['status']}" for step in state["plan"])
-            print(f"{number:2} {'wrong' if wrong else 'right'} {seconds:5.1f} s  {question['question']}")
-            print(f"   {plan}\n   {state['messages'][-1].text}", *wrong, sep="\n   ", flush=True)
+        async with company(Path(folder)) as graph:
+            for number, question in enumerate(questions(), start=1):
+                if chosen and number not in chosen:
+                    continue
+                start = time.perf_counter()
+                state = await graph.ainvoke(asked_of(question["question"]), thread(number))
+                seconds = time.perf_counter() - start
+                wrong = faults(question, state)
+                for kind in (question["kind"], "demo" if number <= DEMO else "held out"):
+                    asked[kind] += 1
+                    right[kind] += not wrong
+                steps = [f"{step['tool']} {json.dumps(step['args'])} {step['status']}" for step in state["plan"]]
+                print(f"{number:2} {'wrong' if wrong else 'right'} {seconds:5.1f} s  {question['question']}")
+                print(f"   {'; '.join(steps)}\n   {state['messages'][-1].text}", *wrong, sep="\n   ", flush=True)
     for kind, count in asked.items():
         print(f"{kind:24} {right[kind]} of {count}")
 

@@ -48,12 +48,13 @@ def demo(
     *,
     model: Model = None,
     question: Annotated[list[str] | None, typer.Option(help="Ask this instead; may be repeated.")] = None,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Ask the example company's assistant four questions, with no key and no network."""
+    """Ask the example company's assistant five questions, the last of which writes, with no key and no network."""
     from service.demo import run_demo
 
-    answered = asyncio.run(run_demo(_settings(model=model), console, question or [], as_json=json))
+    answered = asyncio.run(run_demo(_settings(model=model), console, question or [], yes=yes, as_json=json))
     raise typer.Exit(0 if answered else FAILED)
 
 

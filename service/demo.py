@@ -1,33 +1,50 @@
-"""The demo: an example company's documents and orders, and four questions that show what a plan is."""
+"""The demo: an example company's documents, orders and API, and five questions that show what a plan is."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from agent.apis import ApiSettings, BearerAuth
 from agent.context import Context
 from agent.knowledge.library import open_base
 from agent.settings import Settings
+from service.approvals import Decision, decide
 from service.chat import prepare, shown
 from service.console import progress
-from service.conversation import Answer, Conversation, Desk
+from service.conversation import Answer, Conversation, Desk, Question
 
 QUESTIONS = 4
+REFUND = "Refund order 1042, and tell me what is left on the customer's account"
+TOKEN = "SHOP_TOKEN"  # noqa: S105 - the variable's name
+OPERATIONS = ["createRefund", "getCustomer"]
+NOBODY = "\nNobody is here to approve this, so it was not done. `selfhelp demo --yes` approves it."
+
+Decide = Callable[[Sequence[dict[str, Any]]], Sequence[Decision]]
 
 
-async def run_demo(settings: Settings, console: Console, own: list[str], *, as_json: bool) -> bool:
+async def run_demo(settings: Settings, console: Console, own: list[str], *, yes: bool, as_json: bool) -> bool:
     """Ask the example company's assistant and show each turn. Returns whether a model answered all of them.
 
     Args:
         settings: the settings; the demo keeps its data in a folder of its own below theirs.
         console: where to show it.
-        own: what to ask instead of the four questions, if anything.
+        own: what to ask instead of the five questions, if anything.
+        yes: whether writes are approved without asking.
         as_json: whether to print one line of JSON for each answer.
     """
     shop, files = _shop()
@@ -39,21 +56,83 @@ async def run_demo(settings: Settings, console: Console, own: list[str], *, as_j
         knowledge = await open_base(settings, progress=report)
         await knowledge.index(files / "docs", progress=report)
     await prepare(settings, Context(), quiet=as_json)
-    asked = own or await asyncio.to_thread(_questions, files)
+    asked = own or [*await asyncio.to_thread(_questions, files), REFUND]
+    decisions = _decisions(console, yes=yes, as_json=as_json)
     good = True
-    async with Desk(settings, tools=shop.shop_tools(orders), knowledge=knowledge) as desk:
-        for question in asked:
-            if not as_json:
-                console.print(Text.assemble("\n", ("› ", "cyan"), (question, "bold")))
-            conversation = Conversation(desk.graph, Context())
-            answer = await shown(conversation, conversation.turn(question), console, json=as_json)
-            good = good and isinstance(answer, Answer) and answer.degraded is None
+    with backend(orders) as api:
+        settings = settings.model_copy(update={"apis": [api]})
+        async with Desk(settings, tools=shop.shop_tools(orders), knowledge=knowledge) as desk:
+            for question in asked:
+                if not as_json:
+                    console.print(Text.assemble("\n", ("› ", "cyan"), (question, "bold")))
+                outcome = await turn(Conversation(desk.graph, Context()), question, decisions, console, as_json=as_json)
+                good = good and (isinstance(outcome, Question) or outcome.degraded is None)
     await knowledge.close()
     if not as_json:
         console.print(
             Text("\nAsk your own: selfhelp demo --question '…'. Your documents: selfhelp index FOLDER, selfhelp chat.")
         )
     return good
+
+
+async def turn(
+    conversation: Conversation, question: str, decisions: Decide | None, console: Console, *, as_json: bool
+) -> Answer | Question:
+    """Show a turn, with a person's decisions about its writes, as far as it gets.
+
+    Args:
+        conversation: the conversation.
+        question: what is asked.
+        decisions: decides on writes; None where nobody can.
+        console: where to show it.
+        as_json: whether to print the answer as JSON.
+    """
+    outcome = await shown(conversation, conversation.turn(question), console, json=as_json)
+    while isinstance(outcome, Question):
+        if decisions is None:
+            if not as_json:
+                console.print(Text("\n\n".join(action["description"] for action in outcome.actions)))
+                console.print(Text(NOBODY))
+            return outcome
+        decided = await asyncio.to_thread(decisions, outcome.actions)
+        outcome = await shown(conversation, conversation.decide(outcome, decided), console, json=as_json)
+    return outcome
+
+
+@contextmanager
+def backend(database: Path) -> Iterator[ApiSettings]:
+    """Run the company's backend on loopback, in a thread, and give what an assistant needs to use it.
+
+    Args:
+        database: its SQLite file.
+    """
+    import uvicorn
+
+    os.environ[TOKEN] = secrets.token_urlsafe(32)
+    app = import_module(_shop()[0].__name__.replace(".tools", ".backend")).create_app(database)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield ApiSettings(
+                name="shop",
+                spec=f"http://127.0.0.1:{listening.getsockname()[1]}/openapi.json",
+                auth=BearerAuth(bearer_env=TOKEN),
+                include=OPERATIONS,
+            )
+        finally:
+            server.should_exit = True
+            thread.join()
+            del os.environ[TOKEN]
+
+
+def _decisions(console: Console, *, yes: bool, as_json: bool) -> Decide | None:
+    if yes:
+        return lambda actions: [{"type": "approve"} for _ in actions]
+    if as_json or not sys.stdin.isatty():
+        return None
+    return lambda actions: decide(actions, console)
 
 
 def _shop() -> tuple[ModuleType, Path]:

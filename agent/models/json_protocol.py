@@ -34,17 +34,20 @@ from agent.errors import BrokenReply
 from agent.state import Source, turn_of
 from agent.toolset import Toolset
 
-MAX_STEPS = 8
+MAX_STEPS = 5
 NOTHING = "nothing"
+LONGEST_ERROR = 200
 
 # One sentence each, of bounded length: a small model otherwise copies passages whole.
-_SENTENCE = {"type": "string", "pattern": r"^([^\n\[\].]|\.[0-9a-z@]){1,200}\.?$"}
+# Neither a passage's number nor a reference may stand in it: the reader is told values.
+_SENTENCE = {"type": "string", "pattern": r"^([^\n\[\]{}.]|\.[0-9a-z@]){1,200}\.?$"}
 _SUM = {"type": "string", "pattern": r"^[0-9.(][0-9 .+*/()-]{0,60}$"}
 _UNIT = {"type": "string", "pattern": r"^[^\n\[\]0-9]{0,12}$"}
 _OPENING = re.compile(
     r'\s*(?:```(?:json)?\s*)?\{\s*"(?:(?P<answer>answer)"\s*:\s*"|(?P<sentences>answer)"\s*:\s*\[|(?P<steps>steps)"\s*:\s*\[)'
 )
 _NUMBER = re.compile(r" \[([0-9]+)\]$")
+_A_NUMBER = re.compile(r"\s*-?[0-9.]+\s*")
 _SEPARATOR = re.compile(r"[\s,]*")
 # The part of a JSON string that can be decoded already: no half escape, no half surrogate pair.
 _DECODABLE = re.compile(
@@ -82,9 +85,12 @@ def answer_schema(messages: Sequence[AnyMessage]) -> dict[str, Any] | None:
     found = [_sentence(call["name"], call["args"], message) for call, message in results]
     if not found:
         return None
-    conclusions = [_object({"text": _SENTENCE, "sum": _SUM, "unit": _UNIT}), _object({"text": _SENTENCE})]
     sources = [_has_sources(message) for _, message in results]
-    concludes = any(sources) and not all(sources)
+    # Amounts are worked out from data and what the documents say of them; data by themselves are told.
+    worked_out = [_object({"text": _SENTENCE, "sum": _SUM, "unit": _UNIT})] if any(sources) else []
+    conclusions = [*worked_out, _object({"text": _SENTENCE})]
+    all_went_well = all(message.status == "success" for _, message in results)
+    concludes = len(results) > 1 and not all(sources) and all_went_well
     items = [*found, *([{"anyOf": conclusions}] if concludes else [])]
     sentences = {"type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items)}
     return _object({"answer": sentences})
@@ -266,6 +272,10 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sentence(tool: str, args: dict[str, Any], result: ToolMessage) -> dict[str, Any]:
+    if result.status == "error":
+        # A small model says of a failed call too that all went well.
+        failed = f"{tool} did not work: {str(result.text)[:LONGEST_ERROR]}"
+        return _object({"about": {"const": tool}, "from": {"const": tool}, "text": {"const": failed}})
     if not _has_sources(result):
         return _object({"about": {"const": tool}, "from": {"const": tool}, "text": _SENTENCE})
     labels = [f"{_place(source)} [{source['number']}]" for source in result.artifact["sources"]]
@@ -284,7 +294,8 @@ def _place(source: dict[str, Any]) -> str:
 def _calculated(expression: str) -> str:
     try:
         value = simple_eval(expression)
-        return f"{expression} = {value if isinstance(value, int) else format(value, '.2f').removesuffix('.00')}"
+        written_out = str(value) if isinstance(value, int) else format(value, ".2f").removesuffix(".00")
+        return written_out if _A_NUMBER.fullmatch(expression) else f"{expression} = {written_out}"
     except Exception:  # noqa: BLE001  it is the model's text: what cannot be calculated is shown as it stands
         return expression
 

@@ -118,10 +118,14 @@ class NewRefund(_Given):
     """A refund to be made."""
 
     order_id: Number = Field(description="Number of the order to refund", examples=[1042])
-    amount: Annotated[Euros, Field(gt=0, le=100_000, decimal_places=2)] = Field(
-        description="How much to refund, in EUR with at most two decimals", examples=[88.9]
+    amount: Annotated[Euros, Field(gt=0, le=100_000, decimal_places=2)] | None = Field(
+        None,
+        description="How much to refund, in EUR with at most two decimals; all that is left when empty",
+        examples=[88.9],
     )
-    reason: Annotated[str, _line(300)] = Field(description="Why, in a few words", examples=["Arrived damaged"])
+    reason: Annotated[str, _line(300)] = Field(
+        "Asked for", description="Why, in a few words", examples=["Arrived damaged"]
+    )
 
 
 class Refund(BaseModel):
@@ -131,6 +135,7 @@ class Refund(BaseModel):
     order_id: int = Field(description="Number of the refunded order", examples=[1042])
     customer_id: int = Field(description="Number of the customer whose account it is credited to", examples=[4])
     amount: Euros = Field(description="How much, in EUR", examples=[88.9])
+    account_balance: Euros = Field(description="What is on the customer's account now, in EUR", examples=[113.9])
     reason: str = Field(description="Why", examples=["Arrived damaged"])
     status: Literal["credited", "cancelled"] = Field(
         description="Whether the amount is on the account or was taken back", examples=["credited"]

@@ -19,16 +19,17 @@ def create_refund(connection: sqlite3.Connection, wanted: NewRefund) -> Refund:
         Refused: There is no such order, or less than that is left to refund.
     """
     order = lookups.order(connection, wanted.order_id)
-    if wanted.amount > order.refundable:
+    amount = order.refundable if wanted.amount is None else wanted.amount
+    if amount > order.refundable or not amount:
         raise Refused(
             HTTPStatus.CONFLICT, f"Of order {order.id} only {order.refundable:.2f} EUR can still be refunded."
         )
     number = connection.execute(
         "INSERT INTO refunds (order_id, amount_cents, reason, status, created) VALUES (?, ?, ?, 'credited', ?)",
-        (order.id, _cents(wanted.amount), wanted.reason, now()),
+        (order.id, _cents(amount), wanted.reason, now()),
     ).lastrowid
     assert number is not None
-    _credit(connection, order.customer_id, wanted.amount)
+    _credit(connection, order.customer_id, amount)
     return lookups.refund(connection, number)
 
 

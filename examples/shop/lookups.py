@@ -130,7 +130,9 @@ def refund(connection: sqlite3.Connection, number: int) -> Refund:
         Refused: There is none with that number.
     """
     row = connection.execute(
-        "SELECT refunds.*, customer_id FROM refunds JOIN orders ON orders.id = order_id WHERE refunds.id = ?", (number,)
+        "SELECT refunds.*, customer_id, balance_cents FROM refunds JOIN orders ON orders.id = order_id "
+        "JOIN accounts USING (customer_id) WHERE refunds.id = ?",
+        (number,),
     ).fetchone()
     row = _found(row, f"There is no refund {number}; createRefund gives the number of a new one.")
     return Refund(
@@ -138,6 +140,7 @@ def refund(connection: sqlite3.Connection, number: int) -> Refund:
         order_id=row["order_id"],
         customer_id=row["customer_id"],
         amount=_euros(row["amount_cents"]),
+        account_balance=_euros(row["balance_cents"]),
         reason=row["reason"],
         status=row["status"],
         created=row["created"],

@@ -123,11 +123,24 @@ class TestWrites:
         assert own.balance(4) == 113.9
         assert own.get("/orders/1042")["refundable"] == 0
         cancelled = own.send("POST", f"/refunds/{refund['id']}/cancel")
-        assert cancelled.json() == own.get(f"/refunds/{refund['id']}") == {**refund, "status": "cancelled"}
+        assert (
+            cancelled.json()
+            == own.get(f"/refunds/{refund['id']}")
+            == {
+                **refund,
+                "status": "cancelled",
+                "account_balance": 25.0,
+            }
+        )
         assert own.balance(4) == 25.0
         assert own.get("/orders/1042")["refundable"] == 88.9
         assert_problem(own.send("POST", f"/refunds/{refund['id']}/cancel"), 409, "cancelled already")
         assert [effect.operation for effect in effects(own.database)] == ["createRefund", "cancelRefund"]
+
+    def test_a_refund_without_an_amount_is_of_all_that_is_left(self, own: Backend) -> None:
+        assert own.send("POST", "/refunds", REFUND).json()["amount"] == 10.1
+        assert own.send("POST", "/refunds", {"order_id": 1042}).json()["amount"] == 78.8
+        assert_problem(own.send("POST", "/refunds", {"order_id": 1042}), 409, "only 0.00 EUR")
 
     def test_cents_add_up(self, own: Backend) -> None:
         for _ in range(3):
