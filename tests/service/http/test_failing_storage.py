@@ -8,10 +8,9 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support import postgres
 from tests.support.model_server import Reply
 from tests.support.service_process import running
-from tests.support.talk import Talk, text_of, until
+from tests.support.talk import Talk, until
 
 ANSWER = "Here it is, whole and once."
 
