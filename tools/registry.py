@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 64
+SEARCH = "search"
 
 
 def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> LoadTools:
@@ -47,6 +48,9 @@ def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> L
             fixed = [BoundTool(tool) for tool in await _fixed_tools(settings, own, knowledge)]
             # Another run may have been quicker.
             bound = bound or fixed
+        elif all(tool.name != SEARCH for tool in bound):
+            # The first document may have come since.
+            bound = [*map(BoundTool, await asyncio.to_thread(_search, settings, knowledge)), *bound]
         if settings.mcp:
             # What MCP needs takes a second to import.
             mcp = await asyncio.to_thread(importlib.import_module, "tools.mcp")

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from agent.settings import Settings, load_settings
-from service.http import approvals, personas, runs, threads
+from service.http import approvals, documents, feedback, health, me, personas, runs, threads, usage
 from service.http.documentation import add_documentation
 from service.http.openai import api as openai
 from service.http.page import add_page
@@ -51,10 +51,8 @@ def create_app(settings: Settings | None = None, *, pages: tuple[str, ...] = ())
     add_security(app, settings, pages)
     add_documentation(app)
     app.include_router(openai.router)
-    app.include_router(threads.router)
-    app.include_router(runs.router)
-    app.include_router(approvals.router)
-    app.include_router(personas.router)
+    for part in (threads, runs, approvals, documents, feedback, usage, personas, me, health):
+        app.include_router(part.router)
     add_page(app)
     return app
 

@@ -17,6 +17,7 @@ from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.library import open_knowledge
 from agent.settings import Settings
 from graphs.assistant import AssistantGraph, build
+from service.documents import Documents
 from service.http.callers import Callers
 from service.http.limits import Limits
 from service.records.database import open_database
@@ -36,7 +37,8 @@ class Services:
         callers: tells who calls.
         limits: counts what they ask for.
         runner: runs turns of threads.
-        knowledge: opens the documents.
+        knowledge: opens the knowledge base.
+        documents: people's own documents.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Services:
     limits: Limits
     runner: Runner
     knowledge: Callable[[], Awaitable[KnowledgeBase]]
+    documents: Documents
 
 
 @asynccontextmanager
@@ -63,7 +66,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         callers = Callers(settings.service, Keys(database))
         runner = await stack.enter_async_context(Runner(graph, database))
         knowledge = partial(open_knowledge, settings)
-        yield Services(settings, database, checkpointer, graph, callers, Limits(), runner, knowledge)
+        documents = await stack.enter_async_context(Documents(database, settings.data_dir, knowledge))
+        yield Services(settings, database, checkpointer, graph, callers, Limits(), runner, knowledge, documents)
 
 
 def _services(request: Request) -> Services:

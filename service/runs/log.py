@@ -210,7 +210,7 @@ def _joined(entries: Sequence[_Entry]) -> list[_Entry]:
 
 async def _last_numbers(connection: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
     last = select(events.c.run_id, func.max(events.c.number)).where(events.c.run_id.in_(ids)).group_by(events.c.run_id)
-    return dict(await connection.execute(last))
+    return dict((await connection.execute(last)).all())
 
 
 async def _insert(connection: AsyncConnection, rows: Sequence[_Row]) -> None:

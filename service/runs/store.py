@@ -182,7 +182,7 @@ async def hold(connection: AsyncConnection, worker: str, ids: Collection[str]) -
     """
     held = update(runs).where(runs.c.worker == worker, runs.c.status == "running", runs.c.id.in_(ids))
     held = held.values(lease=time.time() + LEASE).returning(runs.c.id, runs.c.cancelled)
-    return dict(await connection.execute(held))
+    return dict((await connection.execute(held)).all())
 
 
 def last_number(run_id: Any) -> Any:

@@ -55,7 +55,7 @@ class History:
         asked = select(runs.c.id, runs.c.created).where(of_thread)
         answers = select(events.c.data).join(runs, runs.c.id == events.c.run_id).where(of_thread)
         async with self._database.connect() as connection:
-            times = dict(await connection.execute(asked))
+            times = dict((await connection.execute(asked)).all())
             told = await connection.scalars(answers.where(events.c.event == ANSWER))
             return times, {data["id"]: Message(**data) for data in told}
 

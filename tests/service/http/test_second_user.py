@@ -36,6 +36,8 @@ SOME = {"owner": "ann", "status": "finished", "thumb": "up", "origin": "api"}
 
 
 def value_for(column) -> Any:
+    if column.table.name == "documents" and column.name == "status":
+        return "indexed"
     if column.name in SOME:
         return SOME[column.name]
     if isinstance(column.type, Boolean):

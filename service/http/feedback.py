@@ -1,0 +1,81 @@
+"""What readers think of answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+from sqlalchemy import Insert, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from service.http.bodies import Page, Text, ThreadId
+from service.http.callers import Authenticated
+from service.http.owned import thread_of
+from service.http.problems import not_found
+from service.http.services import Shared
+from service.records.tables import feedback
+from service.threads.history import History
+from service.threads.messages import Feedback
+
+router = APIRouter(prefix="/api", tags=["Feedback"])
+
+LONGEST = 10_000
+
+MessageId = Annotated[Text, Path(max_length=200, description="Id of the answer.", examples=["3f6c1d"])]
+Limit = Annotated[int, Query(ge=1, le=500, description="The most to return, the latest first.", examples=[100])]
+
+
+class GivenFeedback(Feedback):
+    """What a reader says of an answer."""
+
+    comment: Text = Field("", max_length=LONGEST, description="Why.", examples=["It names the right page."])
+    correction: Text = Field(
+        "", max_length=LONGEST, description="What the answer should have been.", examples=["30 days, not 14."]
+    )
+
+
+class FeedbackBody(Feedback):
+    """What a reader said of an answer."""
+
+    thread_id: str = Field(description="Id of the thread.", examples=["3f6c1d"])
+    message_id: str = Field(description="Id of the answer.", examples=["3f6c1d"])
+    owner: str = Field(description="Who said it.", examples=["ann"])
+    at: float = Field(description="When, in seconds since 1970.", examples=[1790000000.0])
+
+
+@router.put("/threads/{thread_id}/messages/{message_id}/feedback")
+async def give_feedback(
+    thread_id: ThreadId, message_id: MessageId, given: GivenFeedback, shared: Shared, caller: Authenticated
+) -> FeedbackBody:
+    """Say what you think of an answer, in place of what you said before."""
+    await thread_of(thread_id, shared, caller)
+    messages = await History(shared.graph, shared.database).messages(thread_id)
+    if not any(message.id == message_id and message.role == "assistant" for message in messages):
+        raise not_found("answer")
+    said = FeedbackBody(
+        **given.model_dump(), thread_id=thread_id, message_id=message_id, owner=caller.owner, at=time.time()
+    )
+    await _keep(shared.database, said.model_dump())
+    return said
+
+
+@router.get("/feedback")
+async def list_feedback(shared: Shared, caller: Authenticated, limit: Limit = 100) -> Page[FeedbackBody]:
+    """List your feedback; everybody's with an admin's key."""
+    wanted = select(feedback).order_by(feedback.c.at.desc()).limit(limit)
+    if not caller.admin:
+        wanted = wanted.where(feedback.c.owner == caller.owner)
+    async with shared.database.connect() as connection:
+        rows = await connection.execute(wanted)
+        return Page(items=[FeedbackBody(**row) for row in rows.mappings()])
+
+
+async def _keep(database: AsyncEngine, values: dict[str, Any]) -> None:
+    of_message = (feedback.c.thread_id == values["thread_id"]) & (feedback.c.message_id == values["message_id"])
+    kept: Insert = insert(feedback).values(**values)
+    async with database.begin() as connection:
+        changed = await connection.execute(update(feedback).where(of_message).values(**values))
+        if not changed.rowcount:
+            await connection.execute(kept)
