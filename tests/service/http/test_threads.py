@@ -32,12 +32,12 @@ def rows(service, database, table, thread):
 def test_threads_are_listed_page_by_page_and_found_by_title(client):
     word = uuid4().hex
     made = [client.post("/api/threads", json={"title": f"{word} {n}%"}).json()["id"] for n in range(5)]
-    url, seen = f"/api/threads?limit=2&query={word.upper()}", []
-    page = client.get(url).json()
-    while page["next"]:
-        seen += page["items"]
-        page = client.get(url, params={"after": page["next"]}).json()
-    assert [thread["id"] for thread in seen + page["items"]] == made[::-1]
+    wanted: dict[str, str | int] = {"limit": 2, "query": word.upper()}
+    pages = [client.get("/api/threads", params=wanted).json()]
+    while after := pages[-1]["next"]:
+        pages.append(client.get("/api/threads", params={**wanted, "after": after}).json())
+    assert [len(page["items"]) for page in pages] == [2, 2, 1]
+    assert [thread["id"] for page in pages for thread in page["items"]] == made[::-1]
     assert [thread["title"] for thread in client.get("/api/threads", params={"query": "4%"}).json()["items"]] == [
         f"{word} 4%"
     ]
