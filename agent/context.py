@@ -96,6 +96,26 @@ class Context(BaseModel):
         2000, ge=50, title="Result budget", description="Tokens of one tool result that are shown to the model."
     )
 
+    history_tokens: int = Field(
+        16_000,
+        ge=0,
+        title="History budget",
+        description="Tokens of a thread past which its older turns are summarised in the prompt; 0 for never. The "
+        "thread itself keeps them.",
+    )
+    repeat_passages: bool = Field(
+        False,
+        title="Repeat passages",
+        description="Whether a passage that stands in the prompt already is written out again where it is found again.",
+    )
+    passage_sentences: int | None = Field(
+        None,
+        ge=1,
+        title="Sentences of a passage",
+        description="How many sentences of a passage the model is shown: those that hold most of the query's words. "
+        "All when empty; the source stays whole.",
+    )
+
     def over(self, *layers: dict[str, Any]) -> Context:
         """Return this context with what it leaves open filled in from other layers.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.config import get_config, get_stream_writer
 from langgraph.types import Overwrite
@@ -14,7 +16,9 @@ from agent.reply import Asker
 from agent.results import planned
 from agent.round import negotiate
 from agent.run import Run
-from agent.state import State, no_usage, question_of
+from agent.state import State, Summary, no_usage, question_of
+from agent.summary import summarised
+from agent.usage import added
 
 NOTHING_ASKED = "Please write what you would like to know."
 
@@ -31,18 +35,21 @@ async def plan(state: State, run: Run) -> State:
     if cut_off:
         outcomes = await sent_outcomes(run.intents, cut_off) | await persisted_outcomes(get_config(), cut_off)
         messages = repaired(messages, outcomes, run.context.result_tokens)
-    update = await _begin(messages, run)
+    update = await _begin(messages, state.get("summary"), run)
     if cut_off:
         update["messages"] = Overwrite([*messages, *update["messages"]])  # type: ignore[typeddict-item]
     return update
 
 
-async def _begin(messages: list[AnyMessage], run: Run) -> State:
+async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) -> State:
     fresh = State(messages=[], plan=[], sources=[], usage=no_usage())
     if not _asks_something(messages):
         return {**fresh, "messages": [AIMessage(run.persona.greeting or NOTHING_ASKED)]}
+    asker = Asker(run, "planner", get_stream_writer())
+    told = await summarised(messages, summary, run, asker)
+    fresh |= {"summary": told.summary, "usage": added(None, told.calls)}
     try:
-        return await negotiate(Asker(run, "planner", get_stream_writer()), {**fresh, "messages": messages})
+        return {**fresh, **await negotiate(replace(asker, summary=told.summary), {**fresh, "messages": messages})}
     except ModelUnavailable as error:
         return _without_model(fresh, messages, run, str(error))
 

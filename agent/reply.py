@@ -10,20 +10,26 @@ from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, SystemMessage, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.runnables import RunnableConfig
 
 from agent.answer import AnswerCheck, answer_check
 from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
+from agent.history import remembered
 from agent.models.failures import explained
 from agent.models.providers import Model
 from agent.planning.dag import Dag
 from agent.planning.plan import Call
 from agent.planning.reader import CallReader
 from agent.run import Run
-from agent.state import ModelCall, Outcome, question_of, rounds_of
+from agent.state import ModelCall, Outcome, Summary, question_of, rounds_of
 from agent.steps import Emit, Steps
 from agent.usage import model_call
 
 ATTEMPTS = 2
+
+ALOUD = RunnableConfig()
+# LangGraph streams no tokens of a call with this tag.
+QUIET = RunnableConfig(tags=["nostream"])
 
 
 @dataclass
@@ -56,11 +62,17 @@ class Asker:
         run: the run.
         node: the node that asks, for the record of usage.
         emit: takes step events.
+        summary: what the prompt holds in the place of the thread's old turns.
+        told: what the model is told to write instead of an answer.
+        aloud: whether the reply is streamed to the person as it comes.
     """
 
     run: Run
     node: str
     emit: Emit
+    summary: Summary | None = None
+    told: str | None = None
+    aloud: bool = True
 
     async def ask(self, messages: Sequence[AnyMessage]) -> Reply:
         """Ask for a reply: a plan or an answer, or only an answer once the rounds of the turn are used up.
@@ -91,16 +103,17 @@ class Asker:
     async def _stream(self, model: Model, messages: Sequence[AnyMessage]) -> Reply:
         check = answer_check(messages, self.run)
         rounds = rounds_of(messages)
-        answer_only = rounds >= (self.run.context.max_rounds or model.rounds)
+        answer_only = self.told is not None or rounds >= (self.run.context.max_rounds or model.rounds)
         speaker = model.speaker(self.run.tools, check, messages, answer_only=answer_only)
-        last_word = [SystemMessage(model.last_word(question_of(messages)))] if answer_only else []
-        prompt = [self.run.system(model), *model.remembered(messages), *last_word]
+        last_word = [SystemMessage(self.told or model.last_word(question_of(messages)))] if answer_only else []
+        history = remembered(messages, self.summary, self.run.context, model.window)
+        prompt = [self.run.system(model), *history, *last_word]
         steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)
         ahead = Dag(steps.run, _start_now)
         reader = CallReader()
         chunks: list[AIMessageChunk] = []
         try:
-            async for chunk in speaker.astream(prompt):
+            async for chunk in speaker.astream(prompt, ALOUD if self.aloud else QUIET):
                 chunks.append(chunk)
                 for call in reader.feed(chunk):
                     self._start(call, ahead)

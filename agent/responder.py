@@ -23,7 +23,7 @@ async def respond(state: State, run: Run) -> State:
     reason = next((m.response_metadata["degraded"] for m in reversed(turn_of(messages)) if is_degraded(m)), None)
     if reason is None:
         try:
-            return await negotiate(Asker(run, "responder", get_stream_writer()), state)
+            return await negotiate(Asker(run, "responder", get_stream_writer(), state.get("summary")), state)
         except ModelUnavailable as error:
             reason = str(error)
     answer, quoted = degraded_answer(messages, run, reason)

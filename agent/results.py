@@ -92,9 +92,19 @@ def planned(call: Call, round_number: int) -> Step:
 
 def shown(source: Source) -> str:
     """Write a passage as the model is shown it. The passage itself stays whole for those who quote it."""
+    return f"{named(source)}\n{quoted(source['text'])}"
+
+
+def shown_above(source: Source) -> str:
+    """Name a passage that the model is shown already."""
+    return f"{named(source)}: see [{source['number']}] above"
+
+
+def named(source: Source) -> str:
+    """Write a passage's number and place in one line."""
     page = f", page {source['page']}" if source["page"] else ""
     heading = f" › {quoted_line(source['heading'])}" if source["heading"] else ""
-    return f"[{source['number']}] {quoted_line(source['title'])}{heading}{page}\n{quoted(source['text'])}"
+    return f"[{source['number']}] {quoted_line(source['title'])}{heading}{page}"
 
 
 def _text(outcome: Outcome) -> str:

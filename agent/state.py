@@ -102,6 +102,13 @@ class Usage(TypedDict):
     links_removed: int
 
 
+class Summary(TypedDict):
+    """What a prompt holds in the place of a thread's old turns."""
+
+    text: Annotated[str, Field(description="The record of them.")]
+    up_to: Annotated[str, Field(description="Id of the last message that it takes in.")]
+
+
 class Input(TypedDict):
     """What a turn begins with."""
 
@@ -111,7 +118,7 @@ class Input(TypedDict):
 
 
 class State(TypedDict):
-    """A thread. `plan`, `sources` and `usage` are of the latest turn; `messages` and passage numbers go on."""
+    """A thread. `plan`, `sources` and `usage` are of the latest turn; the rest, and passage numbers, go on."""
 
     messages: Annotated[
         list[AnyMessage],
@@ -123,6 +130,9 @@ class State(TypedDict):
         NotRequired[list[Source]], Field(title="Sources", description="The passages that the answer cites.")
     ]
     usage: Annotated[NotRequired[Usage], Field(title="Usage", description="Tokens and cost of the turn.")]
+    summary: Annotated[
+        NotRequired[Summary | None], Field(title="Summary", description="The old turns as the model is told of them.")
+    ]
 
 
 def turn_of(messages: Sequence[Message]) -> Sequence[Message]:

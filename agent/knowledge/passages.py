@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from agent.knowledge.lookup import Placed
+from agent.knowledge.words import telling
 from agent.state import Passage
 
 CHARACTERS_PER_TOKEN = 4
@@ -66,6 +68,31 @@ def within(passages: Sequence[Passage], tokens: int) -> list[Passage]:
             kept.append(_shortened(passage, ends[-1] if ends else max(left, 1)))
         break
     return kept
+
+
+def telling_sentences(text: str, query: str, most: int) -> str:
+    """Return the sentences of a text that hold most of a query's words, in their order, with "…" where others stood.
+
+    Headings stay. Of sentences that hold as many, the earlier ones are taken.
+
+    Args:
+        text: the text.
+        query: what it was found with.
+        most: how many sentences to keep.
+    """
+    body = _HEADINGS.match(text)
+    assert body, "the expression matches the empty beginning"
+    ends = [match.end() for match in _SENTENCE_END.finditer(text, body.end())]
+    parts = [text[start:end] for start, end in pairwise([body.end(), *ends, len(text)])]
+    sentences = [part for part in parts if part.strip()]
+    if len(sentences) <= most:
+        return text
+    wanted = {word.casefold() for word in telling(query)}
+    held = [len(wanted & {word.casefold() for word in telling(sentence)}) for sentence in sentences]
+    best = sorted(sorted(range(len(sentences)), key=lambda place: -held[place])[:most])
+    gaps = ["" if place == before + 1 else " …" for before, place in pairwise([-1, *best])]
+    kept = "".join(f"{gap}{sentences[place]}" for gap, place in zip(gaps, best, strict=True))
+    return body[0] + kept.strip() + (" …" if best[-1] + 1 < len(sentences) else "")
 
 
 def _shortened(passage: Passage, end: int) -> Passage:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage, trim_messages
+from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
@@ -21,7 +21,6 @@ from agent.models.local import json_grammar
 from agent.models.speaker import Speaker, TextCheck
 from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
-from agent.state import turn_of
 from agent.toolset import Toolset
 
 if TYPE_CHECKING:
@@ -62,17 +61,10 @@ class Model:
         """How often a turn may ask for calls, where nothing else is set: a small model would never stop asking."""
         return LOCAL_ROUNDS if self.provider == "local" else ROUNDS
 
-    def remembered(self, messages: Sequence[AnyMessage]) -> Sequence[AnyMessage]:
-        """Return what of a conversation fits the model: the latest whole turns, and always the one under way."""
-        if self.provider != "local":
-            return messages
-        fitting = trim_messages(
-            messages,
-            max_tokens=LOCAL_HISTORY_TOKENS,
-            token_counter="approximate",  # noqa: S106
-            start_on="human",
-        )
-        return cast("list[AnyMessage]", fitting) or messages[-len(turn_of(messages)) - 1 :]
+    @property
+    def window(self) -> int | None:
+        """Tokens that it can read of a thread, where those are few."""
+        return LOCAL_HISTORY_TOKENS if self.provider == "local" else None
 
     def last_word(self, question: str) -> str:
         """Return what the model is told when it must answer."""

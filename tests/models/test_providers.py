@@ -4,7 +4,9 @@ import pytest
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from agent.models.providers import Model
+from agent.context import Context
+from agent.history import remembered
+from agent.models.providers import LOCAL_HISTORY_TOKENS, Model
 
 CHAT = GenericFakeChatModel(messages=iter(()))
 LOCAL = Model("local", "local", CHAT, "json")
@@ -22,7 +24,7 @@ def turn(number, size=100):
 
 def test_the_local_model_is_shown_the_latest_whole_turns_that_fit():
     messages = [message for number in range(40) for message in turn(number, 2000)]
-    shown = LOCAL.remembered(messages)
+    shown = remembered(messages, None, Context(), LOCAL.window)
     assert 4 <= len(shown) < len(messages)
     assert shown[0].type == "human"
     assert shown[-1] is messages[-1]
@@ -31,9 +33,10 @@ def test_the_local_model_is_shown_the_latest_whole_turns_that_fit():
 @pytest.mark.parametrize("size", [100, 100_000])
 def test_the_turn_under_way_is_always_shown_whole(size):
     messages = [*turn(1), *turn(2, size)[:3]]
-    assert LOCAL.remembered(messages)[-3:] == messages[-3:]
+    assert remembered(messages, None, Context(), LOCAL_HISTORY_TOKENS)[-3:] == messages[-3:]
 
 
 def test_other_models_are_shown_everything():
     messages = [message for number in range(400) for message in turn(number, 2000)]
-    assert Model("x", "openai", CHAT, "native").remembered(messages) == messages
+    window = Model("x", "openai", CHAT, "native").window
+    assert remembered(messages, None, Context(), window) == messages
