@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
 
 class Context(BaseModel):
     """How one run behaves. What is given here goes before the persona's wishes, and those before the settings."""
@@ -24,6 +26,13 @@ class Context(BaseModel):
         title="Fallback models",
         description="Models to try in this order when the one before cannot be reached.",
     )
+    cascade: str | None = Field(
+        None,
+        title="Small model first",
+        description="A cheaper model that is asked first. Where its plan fails the check, or its answer refuses or "
+        "cites too little of what was found, the model is asked instead. Its answers come whole, once judged.",
+        examples=["openai:gpt-6-luna"],
+    )
     protocol: Literal["auto", "native", "json"] = Field(
         "auto",
         title="Planner protocol",
@@ -31,6 +40,16 @@ class Context(BaseModel):
     )
     temperature: float | None = Field(
         None, ge=0, le=2, title="Temperature", description="Sampling temperature, where the model takes one."
+    )
+    effort: Effort | None = Field(
+        None,
+        title="Reasoning effort",
+        description="How long ChatGPT's reasoning models think before each reply; when empty, their own default.",
+    )
+    planning_effort: Effort | None = Field(
+        None,
+        title="Reasoning effort of planning",
+        description="The same for the first reply of a turn. Where it differs, providers keep the two prompts apart.",
     )
     max_tokens: int | None = Field(
         None,

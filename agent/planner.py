@@ -12,7 +12,7 @@ from agent.degraded import degraded_answer, fallback_plan
 from agent.errors import ModelUnavailable
 from agent.planning.plan import calls_in
 from agent.recovery import dangling, persisted_outcomes, repaired, sent_outcomes
-from agent.reply import Asker
+from agent.reply import PLANNER, Asker
 from agent.results import planned
 from agent.round import negotiate
 from agent.run import Run
@@ -45,7 +45,7 @@ async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) 
     fresh = State(messages=[], plan=[], sources=[], usage=no_usage())
     if not _asks_something(messages):
         return {**fresh, "messages": [AIMessage(run.persona.greeting or NOTHING_ASKED)]}
-    asker = Asker(run, "planner", get_stream_writer())
+    asker = Asker(run, PLANNER, get_stream_writer())
     told = await summarised(messages, summary, run, asker)
     fresh |= {"summary": told.summary, "usage": added(None, told.calls)}
     try:

@@ -13,6 +13,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import RunnableConfig
 
 from agent.answer import AnswerCheck, answer_check
+from agent.context import Effort
 from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
 from agent.history import remembered
 from agent.models.failures import explained
@@ -26,6 +27,7 @@ from agent.steps import Emit, Steps
 from agent.usage import model_call
 
 ATTEMPTS = 2
+PLANNER = "planner"
 
 ALOUD = RunnableConfig()
 # LangGraph streams no tokens of a call with this tag.
@@ -104,7 +106,7 @@ class Asker:
         check = answer_check(messages, self.run)
         rounds = rounds_of(messages)
         answer_only = self.told is not None or rounds >= (self.run.context.max_rounds or model.rounds)
-        speaker = model.speaker(self.run.tools, check, messages, answer_only=answer_only)
+        speaker = model.speaker(self.run.tools, check, messages, answer_only=answer_only, effort=self._effort)
         last_word = [SystemMessage(self.told or model.last_word(question_of(messages)))] if answer_only else []
         history = remembered(messages, self.summary, self.run.context, model.window)
         prompt = [self.run.system(model), *history, *last_word]
@@ -124,6 +126,11 @@ class Asker:
                 raise BrokenReply(explained(error)) from error
             raise
         return Reply(message, check, model_call(message, self.node, model), ahead)
+
+    @property
+    def _effort(self) -> Effort | None:
+        context = self.run.context
+        return (context.planning_effort if self.node == PLANNER else None) or context.effort
 
     def _start(self, call: Call, ahead: Dag) -> None:
         """Start a call of the plan while the plan still streams, if it only reads and so do all the calls it needs."""

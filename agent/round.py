@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
+from agent.cascade import small_reply, will_do
 from agent.planning.plan import calls_in, check
 from agent.reply import Asker, Reply, hand_over
 from agent.results import planned
-from agent.state import State, Step, rounds_of, sources_of
+from agent.state import State, Step, Usage, rounds_of, sources_of
 from agent.usage import added
 
 CHECKS = 2
@@ -18,7 +19,8 @@ async def negotiate(asker: Asker, state: State) -> State:
     """Ask for a reply and return the state's update.
 
     A plan that fails its check goes back to the model once, with what is wrong as tool errors. Nothing of it has run
-    but reads that went ahead, and these are dropped.
+    but reads that went ahead, and these are dropped. What a cascade's small model wrote is never sent back: the run's
+    own model is asked afresh.
 
     Args:
         asker: asks the run's models.
@@ -28,19 +30,28 @@ async def negotiate(asker: Asker, state: State) -> State:
         ModelUnavailable: no model replied.
     """
     update = State(messages=[], plan=list(state["plan"]), sources=state["sources"], usage=state["usage"])
+    if reply := await small_reply(asker, state):
+        update["usage"] = _counted(update["usage"], reply)
+        if not check(reply.message, asker.run.tools) and (reply.asks_for_calls or will_do(reply, state["messages"])):
+            update["messages"].append(reply.message)
+            update["plan"] += _steps(reply.message, {}, rounds_of(state["messages"]) + 1)
+            return _accepted(update, state["messages"], reply)
+        reply.ahead.cancel()
     for _ in range(CHECKS):
         messages = [*state["messages"], *update["messages"]]
         reply = await asker.ask(messages)
         problems = check(reply.message, asker.run.tools)
-        update["usage"] = added(
-            update["usage"], [reply.usage], reply.check.citations.removed, reply.check.links.removed
-        )
+        update["usage"] = _counted(update["usage"], reply)
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]
         update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
         if not problems:
             return _accepted(update, messages, reply)
         reply.ahead.cancel()
     return update
+
+
+def _counted(usage: Usage, reply: Reply) -> Usage:
+    return added(usage, [reply.usage], reply.check.citations.removed, reply.check.links.removed)
 
 
 def _accepted(update: State, messages: list[AnyMessage], reply: Reply) -> State:

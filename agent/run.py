@@ -24,19 +24,31 @@ from agent.toolset import BoundTool, Toolset
 # Models are kept open by what they are opened with, and callers may choose some of that.
 MOST_OPENED = 32
 
+OpenModel = Callable[[], Awaitable[Model]]
 LoadTools = Callable[[Settings], Awaitable[Sequence[BoundTool]]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run's context with every layer applied, and what follows from it."""
+    """One run's context with every layer applied, and what follows from it.
+
+    Args:
+        context: the context.
+        persona: who the assistant speaks as.
+        tools: the tools.
+        models: the models, each asked where those before it do not reply.
+        intents: the record of writes.
+        catalogues: chooses among the tools of large APIs.
+        cascade: a small model that is asked before them, if there is one.
+    """
 
     context: Context
     persona: Persona
     tools: Toolset
-    models: Sequence[Callable[[], Awaitable[Model]]]
+    models: Sequence[OpenModel]
     intents: Intents
     catalogues: Catalogues
+    cascade: OpenModel | None = None
 
     async def fitting(self, messages: Sequence[AnyMessage]) -> Run:
         """Return this run with the tools that a thread's turn needs, where catalogues hold too many for a prompt."""
@@ -82,16 +94,18 @@ class Assistant:
         persona = personas[wished.persona]
         context = (given or Context()).over(persona.layer(), settings.layer())
         tools = Toolset(await self.load_tools(settings)).only(context.tools)
-        return Run(context, persona, tools, self._models(context, settings), open_intents(settings), self._catalogues)
+        models, intents = self._models(context, settings), open_intents(settings)
+        small = partial(self._open, context.cascade, context, settings) if context.cascade else None
+        return Run(context, persona, tools, models, intents, self._catalogues, small)
 
-    def _models(self, context: Context, settings: Settings) -> list[Callable[[], Awaitable[Model]]]:
+    def _models(self, context: Context, settings: Settings) -> list[OpenModel]:
         """Return the chain of models, each opened when it is wanted."""
         if self.model is not None and context.model is None:
             handed = given(self.model, context.protocol)
             names = context.fallbacks
         else:
             handed, names = None, [context.model or default_model(settings), *context.fallbacks]
-        chain: list[Callable[[], Awaitable[Model]]] = [partial(self._open, name, context, settings) for name in names]
+        chain: list[OpenModel] = [partial(self._open, name, context, settings) for name in names]
         return [partial(_ready, handed), *chain] if handed else chain
 
     async def _open(self, name: str, context: Context, settings: Settings) -> Model:

@@ -17,6 +17,7 @@ from agent.run import Run
 from agent.state import ModelCall, Source, Summary, sources_of
 from agent.untrusted import quoted, quoted_line
 
+SUMMARY = "summary"
 MOST_TOKENS = 1000
 WORDS = 500
 LONGEST_QUOTE = 300
@@ -60,7 +61,7 @@ async def summarised(messages: Sequence[AnyMessage], summary: Summary | None, ru
     calls: list[ModelCall] = []
     if window is None:
         try:
-            writer = replace(asker, node="summary", summary=summary, told=SUMMARISE.format(words=WORDS), aloud=False)
+            writer = replace(asker, node=SUMMARY, summary=summary, told=SUMMARISE.format(words=WORDS), aloud=False)
             reply = await writer.ask(old)
             told, calls = str(reply.message.text), [reply.usage]
         except ModelUnavailable:

@@ -14,7 +14,7 @@ from langchain_core.messages import AnyMessage
 from langchain_core.runnables import RunnableBinding
 from pydantic import SecretStr
 
-from agent.context import Context
+from agent.context import Context, Effort
 from agent.errors import SettingsError
 from agent.models import json_protocol
 from agent.models.local import json_grammar
@@ -73,7 +73,13 @@ class Model:
         return ANSWER_FROM_RESULTS.format(question=question) if self.protocol == "json" else ANSWER_NOW
 
     def speaker(
-        self, tools: Toolset, check: TextCheck, messages: Sequence[AnyMessage], *, answer_only: bool
+        self,
+        tools: Toolset,
+        check: TextCheck,
+        messages: Sequence[AnyMessage],
+        *,
+        answer_only: bool,
+        effort: Effort | None = None,
     ) -> Speaker:
         """Return the model with tools bound, for one call.
 
@@ -82,8 +88,11 @@ class Model:
             check: checks what it writes.
             messages: the conversation, whose results an answer may rest on.
             answer_only: whether it must answer in text now, although the tools stay in its prompt.
+            effort: how long it thinks, where it is one that does.
         """
         options = self._options(tools, messages, answer_only=answer_only)
+        if effort and self.provider == "openai" and (self.chat.profile or {}).get("reasoning_output"):
+            options["reasoning"] = {"effort": effort}
         return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", check=check)
 
     def _options(self, tools: Toolset, messages: Sequence[AnyMessage], *, answer_only: bool) -> dict[str, Any]:

@@ -300,6 +300,23 @@ async def test_chatgpt_is_asked_through_the_responses_api_and_gets_its_reasoning
     assert state["usage"]["cost"] > 0
 
 
+@pytest.mark.parametrize(
+    ("context", "efforts"),
+    [
+        (Context(), [None, None]),
+        (Context(effort="high"), [{"effort": "high"}, {"effort": "high"}]),
+        (Context(effort="high", planning_effort="low"), [{"effort": "low"}, {"effort": "high"}]),
+        (Context(planning_effort="low"), [{"effort": "low"}, None]),
+        (Context(model="openai:gpt-4.1", effort="high"), [None, None]),
+    ],
+)
+async def test_how_long_a_model_thinks_is_set_for_all_replies_or_for_plans(model_server, shop, context, efforts):
+    settings = Settings(model="openai:gpt-6-luna", OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=model_server.url)
+    model_server.will(Reply(calls=[("price", {"sku": "A"})]), "12.50")
+    await build(settings=settings, tools=shop.tools).ainvoke(ask("price?"), context=context)
+    assert [body.get("reasoning") for body in model_server.requests] == efforts
+
+
 def test_synchronous_callers_get_the_same(graph, model_server, shop):
     model_server.will(
         Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "${1.lines[*].sku}"})]), "Done.", "Bye."
