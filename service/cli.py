@@ -1,4 +1,4 @@
-"""The command line: demo, ask, chat, approve, index, search, sources, apis, mcp, serve, keys and doctor.
+"""The command line: demo, ask, chat, approve, index, search, sources, apis, mcp, serve, keys, finetune and doctor.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.
 """
@@ -21,6 +21,7 @@ from agent.errors import SelfhelpError, SettingsError
 from agent.knowledge.engines import EngineName
 from agent.knowledge.filters import Filter
 from agent.settings import Settings, SourceSettings, load_settings
+from service.finetuning.commands import app as finetune_app
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
@@ -283,6 +284,9 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="Id of the key, as `self
     from service.keys import revoke_key
 
     asyncio.run(revoke_key(_settings(), key, console))
+
+
+app.add_typer(finetune_app, name="finetune")
 
 
 @app.command()
