@@ -115,6 +115,14 @@ class Context(BaseModel):
         2000, ge=50, title="Result budget", description="Tokens of one tool result that are shown to the model."
     )
 
+    answer_cache: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        title="Kept answers",
+        description="How many answers to keep for an owner. The same first question of the same person gets the same "
+        "answer without a model, while the documents are the same; 0 for none. Runs without an owner keep none.",
+    )
     history_tokens: int = Field(
         16_000,
         ge=0,

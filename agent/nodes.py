@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.func import task
 from langgraph.runtime import get_runtime
 
+from agent.answer_cache import keep
 from agent.background import in_background
 from agent.context import Context, current
 from agent.executor import execute
@@ -43,7 +44,9 @@ def _node(name: str, assistant: Assistant, body: Body) -> Runnable[State, State]
         run = await assistant.run(get_runtime(Context).context)
         run = await run.fitting(state["messages"])
         current.set(run.context)
-        return await body(state, run, persist)
+        update = await body(state, run, persist)
+        await keep(state, update, run)
+        return update
 
     async def run_async(state: State) -> State:
         return await enter(state, lambda work: cast("asyncio.Future[Outcome]", step(work)))

@@ -8,6 +8,7 @@ from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.config import get_config, get_stream_writer
 from langgraph.types import Overwrite
 
+from agent.answer_cache import key_of, mark, recalled
 from agent.degraded import degraded_answer, fallback_plan
 from agent.errors import ModelUnavailable
 from agent.planning.plan import calls_in
@@ -45,13 +46,19 @@ async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) 
     fresh = State(messages=[], plan=[], sources=[], usage=no_usage())
     if not _asks_something(messages):
         return {**fresh, "messages": [AIMessage(run.persona.greeting or NOTHING_ASKED)]}
+    key = await key_of(messages, run)
+    if key and (again := await recalled(key, run)):
+        return again
     asker = Asker(run, PLANNER, get_stream_writer())
     told = await summarised(messages, summary, run, asker)
     fresh |= {"summary": told.summary, "usage": added(None, told.calls)}
     try:
-        return {**fresh, **await negotiate(replace(asker, summary=told.summary), {**fresh, "messages": messages})}
+        update = await negotiate(replace(asker, summary=told.summary), {**fresh, "messages": messages})
     except ModelUnavailable as error:
         return _without_model(fresh, messages, run, str(error))
+    if key:
+        mark(update, key)
+    return {**fresh, **update}
 
 
 def _without_model(fresh: State, messages: list[AnyMessage], run: Run, reason: str) -> State:

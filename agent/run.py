@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, SystemMessage
 
+from agent.answer_store import AnswerStore
 from agent.catalogue import Catalogues
 from agent.context import Context
 from agent.errors import SettingsError
@@ -39,6 +40,8 @@ class Run:
         models: the models, each asked where those before it do not reply.
         intents: the record of writes.
         catalogues: chooses among the tools of large APIs.
+        answers: keeps answers that may be given again.
+        default_model: what is asked where the context names no model.
         cascade: a small model that is asked before them, if there is one.
     """
 
@@ -48,6 +51,8 @@ class Run:
     models: Sequence[OpenModel]
     intents: Intents
     catalogues: Catalogues
+    answers: AnswerStore
+    default_model: str
     cascade: OpenModel | None = None
 
     async def fitting(self, messages: Sequence[AnyMessage]) -> Run:
@@ -73,6 +78,7 @@ class Assistant:
     model: BaseChatModel | None = None
     settings: Settings | None = None
     _catalogues: Catalogues = field(default_factory=Catalogues)
+    _answers: AnswerStore | None = None
     _opened: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]] = field(default_factory=WeakKeyDictionary)
 
     async def run(self, given: Context | None) -> Run:
@@ -96,7 +102,9 @@ class Assistant:
         tools = Toolset(await self.load_tools(settings)).only(context.tools)
         models, intents = self._models(context, settings), open_intents(settings)
         small = partial(self._open, context.cascade, context, settings) if context.cascade else None
-        return Run(context, persona, tools, models, intents, self._catalogues, small)
+        self._answers = self._answers or AnswerStore(settings)
+        default = self.model._get_llm_string() if self.model else default_model(settings)  # noqa: SLF001
+        return Run(context, persona, tools, models, intents, self._catalogues, self._answers, default, small)
 
     def _models(self, context: Context, settings: Settings) -> list[OpenModel]:
         """Return the chain of models, each opened when it is wanted."""

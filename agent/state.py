@@ -100,6 +100,7 @@ class Usage(TypedDict):
     cost: float | None
     citations_removed: int
     links_removed: int
+    reused: Annotated[bool, Field(description="Whether the answer was kept from before, and no model was asked.")]
 
 
 class Summary(TypedDict):
@@ -168,4 +169,4 @@ def sources_of(messages: Iterable[BaseMessage]) -> dict[int, Source]:
 
 def no_usage() -> Usage:
     """Return the usage of a turn that has not called a model yet."""
-    return Usage(calls=[], input=0, cached=0, output=0, cost=0.0, citations_removed=0, links_removed=0)
+    return Usage(calls=[], input=0, cached=0, output=0, cost=0.0, citations_removed=0, links_removed=0, reused=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -84,6 +84,11 @@ class BoundTool:
     def honours_key(self) -> bool:
         """Whether a call that is sent again with the same idempotency key takes effect once only."""
         return bool((self.tool.metadata or {}).get("honours_key"))
+
+    @property
+    def version(self) -> Callable[[], Awaitable[str]] | None:
+        """Tells the version of what it reads, if its result follows from that and its arguments alone."""
+        return (self.tool.metadata or {}).get("version")
 
     @property
     def undo(self) -> str | None:

@@ -41,6 +41,7 @@ def added(usage: Usage | None, calls: list[ModelCall], citations_removed: int = 
         cost=sum(cost for cost in costs if cost is not None) if None not in costs else None,
         citations_removed=usage["citations_removed"] + citations_removed,
         links_removed=usage["links_removed"] + links_removed,
+        reused=usage["reused"],
     )
 
 

@@ -7,7 +7,7 @@ import math
 from langchain_core.tools import ToolException, tool
 from simpleeval import InvalidExpression, SimpleEval
 
-from tools.effects import reads
+from tools.effects import repeatable
 
 LONGEST_EXPRESSION = 500
 # Rounding away what binary fractions leave: 189.0 - 4.9 is to be 184.1.
@@ -24,7 +24,7 @@ _FUNCTIONS = {
 }
 
 
-@reads
+@repeatable
 @tool(parse_docstring=True)
 def calculator(expression: str) -> float | int:
     """Calculate.

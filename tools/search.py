@@ -10,7 +10,7 @@ from agent.context import Context, current
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.filters import Filter
 from agent.state import Passage
-from tools.effects import reads
+from tools.effects import repeatable
 
 
 def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:
@@ -20,7 +20,10 @@ def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:
         knowledge: gives the knowledge base, each time there is a search.
     """
 
-    @reads
+    def where() -> Filter:
+        context = current.get(None) or Context()
+        return Filter(collection=context.collection, owner=context.owner)
+
     @tool(parse_docstring=True)
     async def search(query: str) -> list[Passage]:
         """Search the company's documents for passages.
@@ -30,9 +33,11 @@ def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:
         """
         context = current.get(None) or Context()
         base = await knowledge()
-        where = Filter(collection=context.collection, owner=context.owner)
         return await base.search(
-            query, k=context.top_k, where=where, neighbours=context.neighbours, tokens=context.passage_tokens
+            query, k=context.top_k, where=where(), neighbours=context.neighbours, tokens=context.passage_tokens
         )
 
-    return search
+    async def version() -> str:
+        return await (await knowledge()).version(where())
+
+    return repeatable(search, version)

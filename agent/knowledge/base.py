@@ -140,6 +140,15 @@ class KnowledgeBase:
             names.sort()
         return report
 
+    async def version(self, where: Filter = EVERYBODYS) -> str:
+        """Return what changes with anything that a search under a filter depends on, but for how well it is done.
+
+        Args:
+            where: which passages may be found.
+        """
+        documents = await asyncio.to_thread(self._parts.store.version, where)
+        return f"{documents} {self._embedder.name if self._embedder else None} {self._dense_weight}"
+
     async def sources(self) -> list[Indexed]:
         """Return what is indexed of each source."""
         return await asyncio.to_thread(self._parts.store.sources)

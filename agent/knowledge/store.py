@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.knowledge import words
 from agent.knowledge.chunks import Chunk
 from agent.knowledge.database import Database
+from agent.knowledge.filters import Filter, condition_of
 from agent.knowledge.vectors import Entry
 
 if TYPE_CHECKING:
@@ -94,6 +96,18 @@ class Store:
                 ORDER BY collection, source, owner"""
             )
             return [Indexed(*row) for row in rows]
+
+    def version(self, where: Filter) -> str:
+        """Return what changes with any document that a filter keeps."""
+        condition, values = condition_of(where)
+        digest = hashlib.sha256()
+        with self._database.reading() as db:
+            rows = db.execute(
+                f"SELECT source, name, hash FROM documents WHERE {condition} ORDER BY source, name", values
+            )
+            for row in rows:
+                digest.update("\0".join(row).encode())
+        return digest.hexdigest()
 
     def hashes(self, collection: str, source: str) -> dict[str, str]:
         """Return the hashes of a source's documents in a collection by name."""

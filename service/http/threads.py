@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from agent.answer_store import AnswerStore
 from agent.intents import open_intents
 from agent.state import Source
 from service.http.bodies import NewThread, Page, RunBody, Text, ThreadBody, ThreadChange, ThreadId, Waiting
@@ -116,8 +117,9 @@ async def change_thread(thread_id: ThreadId, change: ThreadChange, shared: Share
 async def delete_thread(thread_id: ThreadId, shared: Shared, caller: Authenticated) -> None:
     """Delete a thread and everything in it. A run that is under way is cancelled."""
     await thread_of(thread_id, shared, caller)
-    history = History(shared.graph, shared.database)
-    deletion = Deletion(shared.database, shared.runner, shared.checkpointer, open_intents(shared.settings), history)
+    history, settings = History(shared.graph, shared.database), shared.settings
+    kept = open_intents(settings), history, AnswerStore(settings)
+    deletion = Deletion(shared.database, shared.runner, shared.checkpointer, *kept)
     await deletion.delete(thread_id, caller.owner)
 
 

@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agent.answer_store import AnswerStore
 from agent.intents import Intents, key_of
 from agent.state import calls_of
 from service.records.tables import runs
@@ -30,6 +31,7 @@ class Deletion:
         checkpointer: where their states are.
         intents: where their writes are on record.
         history: reads them.
+        answers: keeps answers that may be given again.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class Deletion:
         checkpointer: BaseCheckpointSaver[Any],
         intents: Intents,
         history: History,
+        answers: AnswerStore,
     ) -> None:
         self._database = database
         self._runner = runner
         self._checkpointer = checkpointer
         self._intents = intents
         self._history = history
+        self._answers = answers
 
     async def delete(self, thread_id: str, owner: str) -> None:
         """Delete a thread. Its runs are cancelled first, wherever they run."""
@@ -54,6 +58,7 @@ class Deletion:
         # With its row gone, nothing can be asked in it any more.
         await ThreadStore(self._database).delete(thread_id, owner)
         await self._checkpointer.adelete_thread(thread_id)
+        await self._answers.forget(thread_id)
 
     async def _runs(self, thread_id: str) -> list[str]:
         # Those that are queued first, so that none of them begins when the one before it ends.

@@ -16,6 +16,7 @@ from langchain_core.runnables import RunnableConfig
 from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from agent.answer_store import AnswerStore
 from agent.intents import open_intents
 from service.http.callers import Caller
 from service.http.limits import refuse_more_runs
@@ -150,6 +151,7 @@ async def forget(services: Services, caller: Caller, response: str) -> None:
         await connection.execute(delete(responses).where(responses.c.id == response))
         if await connection.scalar(select(others)):
             return
-    intents, history = open_intents(services.settings), History(services.graph, services.database)
-    deletion = Deletion(services.database, services.runner, services.checkpointer, intents, history)
+    history, settings = History(services.graph, services.database), services.settings
+    kept = open_intents(settings), history, AnswerStore(settings)
+    deletion = Deletion(services.database, services.runner, services.checkpointer, *kept)
     await deletion.delete(found.thread_id, caller.owner)

@@ -9,7 +9,9 @@ from uuid import uuid4
 
 import pytest
 
+from tests.service.http.conftest import RETURNS
 from tests.support.model_server import Reply
+from tests.support.service_process import running
 from tests.support.talk import Talk
 
 SEARCH = Reply(calls=[("search", {"query": "boots returned"})])
@@ -163,3 +165,17 @@ def test_personas_are_listed_with_the_default_one_first(client):
     names = [persona["name"] for persona in client.get("/api/personas").json()["items"]]
     assert names[0] == "helpdesk"
     assert {"careful", "tutor"} <= set(names)
+
+
+def test_an_answer_that_is_kept_is_given_again_until_its_thread_is_deleted(new_service, model):
+    model.will(SEARCH, CITED, "Anew.")
+    with running(new_service(SELFHELP_ANSWER_CACHE="5")) as service, service.client() as client:
+        first, second, third = (Talk(client) for _ in range(3))
+        first.ask("Boots?")
+        second.ask("Boots?")
+        answer = second.read()["messages"][-1]
+        assert (answer["text"], answer["usage"]["reused"]) == (CITED, True)
+        assert answer["sources"][0]["text"] in RETURNS
+        assert client.delete(f"/api/threads/{first.thread}").status_code == 204
+        third.ask("Boots?")
+        assert third.said()[-1] == "Anew."
