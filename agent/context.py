@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.budgets import Budgets, KeyBudget
+
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -85,6 +87,16 @@ class Context(BaseModel):
     owner: str | None = Field(
         None, title="Owner", description="Whose documents are searched beside those that are everybody's."
     )
+    key_budget: KeyBudget | None = Field(
+        None,
+        title="Key",
+        description="The API key that the run was started with. The service says it, and nobody else.",
+    )
+    budgets: Budgets = Field(
+        default_factory=Budgets,
+        title="Budgets",
+        description="What model calls may use. Of these, the persona's and the settings' the strictest apply.",
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         title="Allowed hosts",
@@ -147,13 +159,17 @@ class Context(BaseModel):
         """Return this context with what it leaves open filled in from other layers.
 
         Args:
-            layers: field values, the strongest layer first. A field set explicitly here is kept.
+            layers: field values, the strongest layer first. A field set explicitly here is kept, but for budgets: of
+                those the strictest apply, so that nobody raises what the operator has set.
         """
         merged: dict[str, Any] = {}
         for layer in reversed(layers):
             merged |= {name: value for name, value in layer.items() if name in Context.model_fields}
         explicit = {name: getattr(self, name) for name in self.model_fields_set}
-        return Context(**(merged | explicit))
+        budgets = self.budgets
+        for layer in layers:
+            budgets = budgets.within(layer.get("budgets") or Budgets())
+        return Context(**(merged | explicit | {"budgets": budgets}))
 
 
 # The context of the run that is under way, for tools: what the person, the persona and the settings came to.

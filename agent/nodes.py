@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from langgraph.func import task
 from langgraph.runtime import get_runtime
+from langgraph.types import Overwrite
 
 from agent.answer_cache import keep
 from agent.background import in_background
@@ -18,7 +20,7 @@ from agent.planner import plan
 from agent.planning.dag import Launch
 from agent.responder import respond
 from agent.run import Assistant, Run
-from agent.state import Outcome, State
+from agent.state import Outcome, State, calls_of
 
 Work = Callable[[], Awaitable[Outcome]]
 Body = Callable[[State, Run, Launch], Awaitable[State]]
@@ -46,6 +48,8 @@ def _node(name: str, assistant: Assistant, body: Body) -> Runnable[State, State]
         current.set(run.context)
         update = await body(state, run, persist)
         await keep(state, update, run)
+        if ends_turn(update):
+            await run.account.keep(update["usage"]["calls"])
         return update
 
     async def run_async(state: State) -> State:
@@ -55,6 +59,13 @@ def _node(name: str, assistant: Assistant, body: Body) -> Runnable[State, State]
         return in_background(enter(state, lambda work: asyncio.wrap_future(step_from_thread(work))))
 
     return RunnableLambda(run_sync, run_async, name=name)
+
+
+def ends_turn(update: State) -> bool:
+    """Whether a node's update holds the answer."""
+    messages: Any = update["messages"]
+    last = (messages.value if isinstance(messages, Overwrite) else messages)[-1]
+    return isinstance(last, AIMessage) and not calls_of(last)
 
 
 @task

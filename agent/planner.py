@@ -9,7 +9,7 @@ from langgraph.config import get_config, get_stream_writer
 from langgraph.types import Overwrite
 
 from agent.answer_cache import key_of, mark, recalled
-from agent.degraded import degraded_answer, fallback_plan
+from agent.degraded import degraded_answer, fallback_plan, notice_of
 from agent.errors import ModelUnavailable
 from agent.planning.plan import calls_in
 from agent.recovery import dangling, persisted_outcomes, repaired, sent_outcomes
@@ -19,7 +19,7 @@ from agent.round import negotiate
 from agent.run import Run
 from agent.state import State, Summary, no_usage, question_of
 from agent.summary import summarised
-from agent.usage import added
+from agent.usage import used_before
 
 NOTHING_ASKED = "Please write what you would like to know."
 
@@ -50,21 +50,22 @@ async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) 
     if key and (again := await recalled(key, run)):
         return again
     asker = Asker(run, PLANNER, get_stream_writer())
-    told = await summarised(messages, summary, run, asker)
-    fresh |= {"summary": told.summary, "usage": added(None, told.calls)}
+    summary = await summarised(messages, summary, run, asker)
+    fresh |= {"summary": summary}
     try:
-        update = await negotiate(replace(asker, summary=told.summary), {**fresh, "messages": messages})
+        update = await negotiate(replace(asker, summary=summary), {**fresh, "messages": messages})
     except ModelUnavailable as error:
-        return _without_model(fresh, messages, run, str(error))
+        fresh["usage"] = used_before(error, fresh["usage"], asker.calls)
+        return _without_model(fresh, messages, run, notice_of(error))
     if key:
         mark(update, key)
     return {**fresh, **update}
 
 
-def _without_model(fresh: State, messages: list[AnyMessage], run: Run, reason: str) -> State:
-    search = fallback_plan(run, messages, reason)
+def _without_model(fresh: State, messages: list[AnyMessage], run: Run, notice: str) -> State:
+    search = fallback_plan(run, messages, notice)
     if search is None:
-        answer, _ = degraded_answer(messages, run, reason)
+        answer, _ = degraded_answer(messages, run, notice)
         return {**fresh, "messages": [answer]}
     return {**fresh, "messages": [search], "plan": [planned(call, 1) for call in calls_in(search)]}
 

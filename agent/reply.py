@@ -6,13 +6,14 @@ import asyncio
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, SystemMessage, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables import RunnableConfig
 
 from agent.answer import AnswerCheck, answer_check
+from agent.budgets import BudgetSpent
 from agent.context import Effort
 from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
 from agent.history import remembered
@@ -24,7 +25,7 @@ from agent.planning.reader import CallReader
 from agent.run import Run
 from agent.state import ModelCall, Outcome, Summary, question_of, rounds_of
 from agent.steps import Emit, Steps
-from agent.usage import model_call
+from agent.usage import begun_call
 
 ATTEMPTS = 2
 PLANNER = "planner"
@@ -41,13 +42,11 @@ class Reply:
     Args:
         message: the reply as the thread keeps it.
         check: what it cited, and how much was removed.
-        usage: what the call used.
         ahead: read steps of its plan that are under way already.
     """
 
     message: AIMessage
     check: AnswerCheck
-    usage: ModelCall
     ahead: Dag
 
     @property
@@ -67,6 +66,7 @@ class Asker:
         summary: what the prompt holds in the place of the thread's old turns.
         told: what the model is told to write instead of an answer.
         aloud: whether the reply is streamed to the person as it comes.
+        calls: the model calls that were made, also those that came to nothing.
     """
 
     run: Run
@@ -75,6 +75,7 @@ class Asker:
     summary: Summary | None = None
     told: str | None = None
     aloud: bool = True
+    calls: list[ModelCall] = field(default_factory=list)
 
     async def ask(self, messages: Sequence[AnyMessage]) -> Reply:
         """Ask for a reply: a plan or an answer, or only an answer once the rounds of the turn are used up.
@@ -83,9 +84,11 @@ class Asker:
             messages: the conversation.
 
         Raises:
+            BudgetSpent: a budget allows no call of a model that could be reached.
             ModelUnavailable: no model gave a usable reply. The message says why, model by model.
         """
         failures: list[str] = []
+        spent: BudgetSpent | None = None
         for open_model in self.run.models:
             try:
                 model = await open_model()
@@ -95,18 +98,26 @@ class Asker:
             for _ in range(ATTEMPTS):
                 try:
                     return await self._stream(model, messages)
+                except BudgetSpent as error:  # a cheaper model may keep to it
+                    spent = spent or error
+                    break
                 except BrokenReply as error:
                     failures.append(f"{model.name}: {error}")
                 except Exception as error:  # noqa: BLE001  a provider raises what it likes; the next model may work
                     failures.append(f"{model.name}: {explained(error)}")
                     break
+        if spent:
+            raise spent
         raise ModelUnavailable("; ".join(dict.fromkeys(failures)))
 
     async def _stream(self, model: Model, messages: Sequence[AnyMessage]) -> Reply:
         check = answer_check(messages, self.run)
         rounds = rounds_of(messages)
         answer_only = self.told is not None or rounds >= (self.run.context.max_rounds or model.rounds)
-        speaker = model.speaker(self.run.tools, check, messages, answer_only=answer_only, effort=self._effort)
+        most = model.most_output(self.run.context.max_tokens) if self.run.account.limits else None
+        speaker = model.speaker(
+            self.run.tools, check, messages, answer_only=answer_only, effort=self._effort, most=most
+        )
         last_word = [SystemMessage(self.told or model.last_word(question_of(messages)))] if answer_only else []
         history = remembered(messages, self.summary, self.run.context, model.window)
         prompt = [self.run.system(model), *history, *last_word]
@@ -114,6 +125,8 @@ class Asker:
         ahead = Dag(steps.run, _start_now)
         reader = CallReader()
         chunks: list[AIMessageChunk] = []
+        made = begun_call(self.node, rounds + 1, model.name)
+        await self.run.account.begin(made, prompt, speaker.options, most or 0)
         try:
             async for chunk in speaker.astream(prompt, ALOUD if self.aloud else QUIET):
                 chunks.append(chunk)
@@ -122,10 +135,20 @@ class Asker:
             message = _settled(chunks, answer_only=answer_only)
         except BaseException as error:
             ahead.cancel()
+            await self._broken_off(made, chunks, error)
             if chunks and isinstance(error, Exception) and not isinstance(error, BrokenReply):
                 raise BrokenReply(explained(error)) from error
             raise
-        return Reply(message, check, model_call(message, self.node, model), ahead)
+        self.calls.append(await self.run.account.finish(made, message))
+        return Reply(message, check, ahead)
+
+    async def _broken_off(self, made: ModelCall, chunks: list[AIMessageChunk], error: BaseException) -> None:
+        """Record a call that broke off, as far as its provider counted it."""
+        came = _whole(chunks) if chunks else None
+        if isinstance(error, Exception) and came and came.usage_metadata:
+            self.calls.append(await self.run.account.finish(made, came))
+        else:
+            self.run.account.drop(made, came)
 
     @property
     def _effort(self) -> Effort | None:
@@ -168,13 +191,18 @@ def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
     """
     if not chunks:
         raise BrokenReply("the model's reply is empty")
-    message = message_chunk_to_message(add_ai_message_chunks(*chunks))
-    assert isinstance(message, AIMessage), "the sum of AI chunks is an AI message"
+    message = _whole(chunks)
     if answer_only or "broken_off" in message.response_metadata:
         message = message.model_copy(update={"content": str(message.text), "tool_calls": [], "invalid_tool_calls": []})
     if not (str(message.text).strip() or message.tool_calls or message.invalid_tool_calls):
         raise BrokenReply("the model's reply is empty")
     _name_calls(message)
+    return message
+
+
+def _whole(chunks: list[AIMessageChunk]) -> AIMessage:
+    message = message_chunk_to_message(add_ai_message_chunks(*chunks))
+    assert isinstance(message, AIMessage), "the sum of AI chunks is an AI message"
     return message
 
 

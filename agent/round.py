@@ -30,8 +30,10 @@ async def negotiate(asker: Asker, state: State) -> State:
         ModelUnavailable: no model replied.
     """
     update = State(messages=[], plan=list(state["plan"]), sources=state["sources"], usage=state["usage"])
+    replies: list[Reply] = []
     if reply := await small_reply(asker, state):
-        update["usage"] = _counted(update["usage"], reply)
+        replies.append(reply)
+        update["usage"] = _counted(state, asker, replies)
         if not check(reply.message, asker.run.tools) and (reply.asks_for_calls or will_do(reply, state["messages"])):
             update["messages"].append(reply.message)
             update["plan"] += _steps(reply.message, {}, rounds_of(state["messages"]) + 1)
@@ -41,7 +43,8 @@ async def negotiate(asker: Asker, state: State) -> State:
         messages = [*state["messages"], *update["messages"]]
         reply = await asker.ask(messages)
         problems = check(reply.message, asker.run.tools)
-        update["usage"] = _counted(update["usage"], reply)
+        replies.append(reply)
+        update["usage"] = _counted(state, asker, replies)
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]
         update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
         if not problems:
@@ -50,8 +53,10 @@ async def negotiate(asker: Asker, state: State) -> State:
     return update
 
 
-def _counted(usage: Usage, reply: Reply) -> Usage:
-    return added(usage, [reply.usage], reply.check.citations.removed, reply.check.links.removed)
+def _counted(state: State, asker: Asker, replies: list[Reply]) -> Usage:
+    citations = sum(reply.check.citations.removed for reply in replies)
+    links = sum(reply.check.links.removed for reply in replies)
+    return added(state["usage"], asker.calls, citations, links)
 
 
 def _accepted(update: State, messages: list[AnyMessage], reply: Reply) -> State:

@@ -11,13 +11,16 @@ from weakref import WeakKeyDictionary
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, SystemMessage
 
+from agent.account import Account
 from agent.answer_store import AnswerStore
 from agent.catalogue import Catalogues
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.intents import Intents, open_intents
+from agent.ledger.ledger import Ledger
 from agent.models.providers import Model, default_model, given, open_model
 from agent.personas import Persona, find_personas
+from agent.prices import Prices
 from agent.prompts import system_prompt
 from agent.settings import Settings, load_settings
 from agent.toolset import BoundTool, Toolset
@@ -52,12 +55,14 @@ class Run:
     intents: Intents
     catalogues: Catalogues
     answers: AnswerStore
+    account: Account
     default_model: str
     cascade: OpenModel | None = None
 
     async def fitting(self, messages: Sequence[AnyMessage]) -> Run:
-        """Return this run with the tools that a thread's turn needs, where catalogues hold too many for a prompt."""
-        return replace(self, tools=await self.catalogues.fitting(self.tools, messages, self.context.shown_tools))
+        """Return this run for a thread's turn, with the tools that it needs where there are too many for a prompt."""
+        tools = await self.catalogues.fitting(self.tools, messages, self.context.shown_tools)
+        return replace(self, tools=tools, account=self.account.of_turn(messages))
 
     def system(self, model: Model) -> SystemMessage:
         """Return the system message for a model."""
@@ -79,6 +84,7 @@ class Assistant:
     settings: Settings | None = None
     _catalogues: Catalogues = field(default_factory=Catalogues)
     _answers: AnswerStore | None = None
+    _ledger: Ledger | None = None
     _opened: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Model]] = field(default_factory=WeakKeyDictionary)
 
     async def run(self, given: Context | None) -> Run:
@@ -103,8 +109,19 @@ class Assistant:
         models, intents = self._models(context, settings), open_intents(settings)
         small = partial(self._open, context.cascade, context, settings) if context.cascade else None
         self._answers = self._answers or AnswerStore(settings)
-        default = self.model._get_llm_string() if self.model else default_model(settings)  # noqa: SLF001
-        return Run(context, persona, tools, models, intents, self._catalogues, self._answers, default, small)
+        self._ledger = self._ledger or Ledger(settings)
+        return Run(
+            context,
+            persona,
+            tools,
+            models,
+            intents,
+            self._catalogues,
+            self._answers,
+            Account.of(context, self._ledger, Prices(settings.prices)),
+            self.model._get_llm_string() if self.model else default_model(settings),  # noqa: SLF001
+            small,
+        )
 
     def _models(self, context: Context, settings: Settings) -> list[OpenModel]:
         """Return the chain of models, each opened when it is wanted."""

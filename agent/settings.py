@@ -14,6 +14,7 @@ from agent.apis import ApiSettings
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.mcp_servers import McpSettings
+from agent.prices import Price
 from agent.serving import ServiceSettings
 
 SETTINGS_FILE = "selfhelp.toml"
@@ -64,6 +65,9 @@ class Settings(Context, BaseSettings):
     apis: list[ApiSettings] = Field(default_factory=list, description="APIs whose operations become tools.")
     mcp: list[McpSettings] = Field(default_factory=list, description="MCP servers whose tools may be called.")
     knowledge: Knowledge = Field(default_factory=Knowledge, description="Documents to answer from.")
+    prices: dict[str, Price] = Field(
+        default_factory=dict, description="Prices of models as provider:model, before those that are known."
+    )
     data_dir: Path = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
     personas_dir: Path = Field(Path("personas"), description="Folder of the user's own personas.")
     base_url: str | None = Field(None, description="Address of the OpenAI-compatible server of compatible: models.")

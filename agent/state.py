@@ -11,6 +11,8 @@ from langgraph.graph.message import _messages_delta_reducer
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from agent.budgets import Spent
+
 Message = TypeVar("Message", bound=BaseMessage)
 StepStatus = Literal["planned", "finished", "failed", "skipped", "rejected"]
 
@@ -80,14 +82,19 @@ class Outcome(TypedDict):
 
 
 class ModelCall(TypedDict):
-    """What one model call used."""
+    """What one model call used. Tokens are 0 where the provider did not count them."""
 
-    node: str
-    model: str
-    input: int
-    cached: int
-    output: int
-    cost: float | None
+    id: Annotated[str, Field(description="Id of the call.")]
+    node: Annotated[str, Field(description="The node that asked.")]
+    round: Annotated[int, Field(description="Which reply of the turn it was for, from 1.")]
+    model: Annotated[str, Field(description="The model, as provider:model.")]
+    at: Annotated[float, Field(description="When it began, in seconds since 1970.")]
+    input: Annotated[int, Field(description="Tokens of the prompt.")]
+    cached: Annotated[int, Field(description="Those of them that the provider had kept.")]
+    cache_write: Annotated[int, Field(description="Those of them that the provider keeps from then on.")]
+    output: Annotated[int, Field(description="Tokens of the reply.")]
+    reasoning: Annotated[int, Field(description="Those of them that it thought with.")]
+    cost: Annotated[float | None, Field(description="US dollars; null where the price is not known.")]
 
 
 class Usage(TypedDict):
@@ -96,11 +103,14 @@ class Usage(TypedDict):
     calls: list[ModelCall]
     input: int
     cached: int
+    cache_write: int
     output: int
+    reasoning: int
     cost: float | None
     citations_removed: int
     links_removed: int
     reused: Annotated[bool, Field(description="Whether the answer was kept from before, and no model was asked.")]
+    spent: Annotated[Spent | None, Field(description="The budget that allowed no further model call, if any.")]
 
 
 class Summary(TypedDict):
@@ -147,6 +157,11 @@ def question_of(messages: Sequence[AnyMessage]) -> str:
     return next((str(message.text) for message in reversed(messages) if isinstance(message, HumanMessage)), "")
 
 
+def turn_id(messages: Sequence[AnyMessage]) -> str | None:
+    """Return the id of the turn under way, which is that of its question."""
+    return next((message.id for message in reversed(messages) if isinstance(message, HumanMessage)), None)
+
+
 def rounds_of(messages: Sequence[AnyMessage]) -> int:
     """Count the replies of the turn under way that asked for tool calls."""
     return sum(isinstance(message, AIMessage) and bool(calls_of(message)) for message in turn_of(messages))
@@ -169,4 +184,16 @@ def sources_of(messages: Iterable[BaseMessage]) -> dict[int, Source]:
 
 def no_usage() -> Usage:
     """Return the usage of a turn that has not called a model yet."""
-    return Usage(calls=[], input=0, cached=0, output=0, cost=0.0, citations_removed=0, links_removed=0, reused=False)
+    return Usage(
+        calls=[],
+        input=0,
+        cached=0,
+        cache_write=0,
+        output=0,
+        reasoning=0,
+        cost=0.0,
+        citations_removed=0,
+        links_removed=0,
+        reused=False,
+        spent=None,
+    )

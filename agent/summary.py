@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 
@@ -14,7 +14,7 @@ from agent.prompts import SUMMARISE
 from agent.reply import Asker
 from agent.results import CHARACTERS_PER_TOKEN, named
 from agent.run import Run
-from agent.state import ModelCall, Source, Summary, sources_of
+from agent.state import Source, Summary, sources_of
 from agent.untrusted import quoted, quoted_line
 
 SUMMARY = "summary"
@@ -26,20 +26,7 @@ _FRAME = re.compile(r"</?record>", re.IGNORECASE)
 _CITED = re.compile(r"\[([0-9, ]+)\]")
 
 
-@dataclass(frozen=True)
-class Told:
-    """A thread's summary as a turn begins.
-
-    Args:
-        summary: the summary, if the thread needs one.
-        calls: the model calls that writing it took.
-    """
-
-    summary: Summary | None
-    calls: list[ModelCall]
-
-
-async def summarised(messages: Sequence[AnyMessage], summary: Summary | None, run: Run, asker: Asker) -> Told:
+async def summarised(messages: Sequence[AnyMessage], summary: Summary | None, run: Run, asker: Asker) -> Summary | None:
     """Return the summary of a thread, written anew where the turns since the last one have outgrown their budget.
 
     The model that writes it is asked with the prompt that it has read before, up to the turns that stay: providers keep
@@ -55,18 +42,16 @@ async def summarised(messages: Sequence[AnyMessage], summary: Summary | None, ru
     limit = min(run.context.history_tokens, window // 2) if window else run.context.history_tokens
     end = due(messages, summary, limit) if limit else 0
     if not end:
-        return Told(summary, [])
+        return summary
     old = messages[:end]
     told = _record(old, summary, limit)
-    calls: list[ModelCall] = []
     if window is None:
         try:
             writer = replace(asker, node=SUMMARY, summary=summary, told=SUMMARISE.format(words=WORDS), aloud=False)
-            reply = await writer.ask(old)
-            told, calls = str(reply.message.text), [reply.usage]
+            told = str((await writer.ask(old)).message.text)
         except ModelUnavailable:
             pass
-    return Told(Summary(text=_framed(told, sources_of(old)), up_to=str(old[-1].id)), calls)
+    return Summary(text=_framed(told, sources_of(old)), up_to=str(old[-1].id))
 
 
 async def _window(run: Run) -> int | None:

@@ -15,20 +15,23 @@ from langchain.agents.middleware import (
 )
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage, SystemMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, SystemMessage, ToolCall, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import Command
 
+from agent.budgets import BudgetSpent
 from agent.consent import Edit, Reject, Respond, Write, ask, needs_consent
 from agent.context import Context, current
 from agent.knowledge.base import KnowledgeBase
 from agent.planning.plan import Call
 from agent.run import Assistant, Run
 from agent.settings import Settings
+from agent.state import rounds_of
 from agent.toolset import BoundTool
+from agent.usage import begun_call
 from tools.registry import loader
 
 
@@ -46,12 +49,27 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
     async def awrap_model_call(
         self, request: ModelRequest[Context], handler: Callable[[ModelRequest[Context]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
-        """Ask the first model of the run's chain, with the run's tools bound."""
+        """Ask the first model of the run's chain, with the run's tools bound. What it uses is recorded and limited."""
         run = await self._open(request.runtime.context, request.messages)
         model = await run.models[0]()
-        tools = [bound.tool for bound in run.tools if not bound.writes_reply]
+        tools = [bound for bound in run.tools if not bound.writes_reply]
         prompt = SystemMessage(run.persona.prompt)
-        return await handler(request.override(model=model.chat, tools=[*tools], system_message=prompt))
+        options = {"tools": [bound.shown for bound in tools]}
+        most = model.most_output(run.context.max_tokens) if run.account.limits else 0
+        made = begun_call("model", rounds_of(request.messages) + 1, model.name)
+        try:
+            await run.account.begin(made, [prompt, *request.messages], options, most)
+        except BudgetSpent as error:
+            return ModelResponse([AIMessage(str(error))])
+        asked = request.override(model=model.chat, tools=[bound.tool for bound in tools], system_message=prompt)
+        try:
+            response = await handler(asked.override(model_settings={"max_tokens": most}) if most else asked)
+        except BaseException:
+            run.account.drop(made, None)
+            raise
+        done = [await run.account.finish(made, reply) for reply in response.result if isinstance(reply, AIMessage)]
+        await run.account.keep(done)
+        return response
 
     async def awrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]]

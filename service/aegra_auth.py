@@ -24,10 +24,15 @@ async def authenticate(headers: dict[str, str]) -> Auth.types.MinimalUserDict:
         caller = await app.state.services.callers.of({"type": "http", "headers": raw})
     except Problem as problem:
         raise Auth.exceptions.HTTPException(problem.status_code, str(problem.detail)) from None
-    return {"identity": caller.owner, "display_name": caller.owner, "is_authenticated": True}
+    return {
+        "identity": caller.owner,
+        "display_name": caller.owner,
+        "is_authenticated": True,
+        "context": caller.context,  # type: ignore[typeddict-unknown-key]  # Aegra keeps what else it is told
+    }
 
 
 @auth.on(resources="threads", actions="create_run")
 async def act_for_the_caller(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> Any:  # noqa: ARG001 - its name
     """Have a run act for whoever started it, whatever the client said of it: Aegra puts this over the request."""
-    return {"context": {"owner": ctx.user.identity}}
+    return {"context": ctx.user["context"]}

@@ -252,7 +252,7 @@ app.add_typer(keys_app, name="keys")
 
 
 @keys_app.command("create")
-def keys_create(
+def keys_create(  # noqa: PLR0913 - its options
     *,
     owner: Annotated[str, typer.Option(help="Whose requests it stands for: what is theirs has this name.")],
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
@@ -260,13 +260,15 @@ def keys_create(
     expires: Annotated[str | None, typer.Option(help="How long it works: 30m, 12h, 90d, 4w; else for ever.")] = None,
     per_minute: Annotated[int | None, typer.Option(min=1, help="Requests that it may make in a minute.")] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Requests and runs that it may have under way.")] = None,
+    daily_cost: Annotated[float | None, typer.Option(min=0, help="US dollars that it may cost in a day.")] = None,
+    daily_tokens: Annotated[int | None, typer.Option(min=0, help="Tokens that it may use in a day.")] = None,
     json: Json = False,
 ) -> None:
     """Make a key and show it, this once."""
     from service.keys import create_key, end_of
     from service.records.keys import NewKey
 
-    wanted = NewKey(owner, name, admin, per_minute, concurrent, end_of(expires))
+    wanted = NewKey(owner, name, admin, per_minute, concurrent, daily_cost, daily_tokens, end_of(expires))
     asyncio.run(create_key(_settings(), wanted, console, as_json=json))
 
 

@@ -12,7 +12,8 @@ from urllib.parse import quote
 from langgraph_sdk import Auth
 from sqlalchemy import select
 
-from service.http.callers import LOCAL, caller_of
+from agent.ledger.records import LOCAL
+from service.http.callers import Caller, caller_of
 from service.http.services import Services
 from service.records.tables import threads
 
@@ -23,12 +24,14 @@ _USER = "langgraph_auth_user_id"
 
 auth = Auth()
 _services: ContextVar[Services] = ContextVar("selfhelp_services")
+_caller: ContextVar[Caller | None] = ContextVar("selfhelp_caller", default=None)
 
 
 @auth.authenticate
 async def authenticate(scope: dict[str, Any]) -> Auth.types.MinimalUserDict:
     """Say who calls."""
     caller = caller_of(scope)
+    _caller.set(caller)
     _services.set(scope["app"].state.services)
     return {"identity": caller.owner, "display_name": caller.owner, "is_authenticated": True}
 
@@ -44,7 +47,7 @@ async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dic
     """Keep threads and their runs to their owner, and have runs act for whoever started them."""
     owner = ctx.user.identity
     if ctx.action == "create_run":
-        _act_for(owner, value["kwargs"])
+        _act_for(_who_is(owner), value["kwargs"])
     if ctx.action == "create" or value.get("if_not_exists") == "create":
         await _refuse_others_thread(owner, value.get("thread_id"))
     if ctx.action in ("create", "create_run", "update"):
@@ -79,12 +82,18 @@ async def own_store(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
     value["namespace"] = namespace if namespace[:1] == (own,) else (own, *namespace)
 
 
-def _act_for(owner: str, run: dict[str, Any]) -> None:
-    """Set a run's owner, whatever the client said of it."""
-    run["context"] = {**(run.get("context") or {}), OWNER: owner}
+def _who_is(owner: str) -> Caller:
+    """Return who calls; for a cron's run, which nobody calls, its owner without a key."""
+    caller = _caller.get()
+    return caller if caller and caller.owner == owner else Caller(owner)
+
+
+def _act_for(caller: Caller, run: dict[str, Any]) -> None:
+    """Set a run's owner and key, whatever the client said of them."""
+    run["context"] = {**(run.get("context") or {}), **caller.context}
     configurable = (run.get("config") or {}).get("configurable")
     if configurable is not None:
-        configurable[OWNER] = owner
+        configurable |= caller.context
 
 
 def _sign(owner: str, value: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ ROUNDS, LOCAL_ROUNDS = 4, 1
 # Of the local model's 8,192 tokens, the system prompt takes 1,500 and a reply 1,024.
 LOCAL_HISTORY_TOKENS = 5000
 ANSWER_TOKENS = 1024
+# Under a budget, no reply may take all of ChatGPT's 128,000: it would be reserved.
+BUDGETED_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ class Model:
             return ANSWER_AS_JSON.format(question=question)
         return ANSWER_FROM_RESULTS.format(question=question) if self.protocol == "json" else ANSWER_NOW
 
+    def most_output(self, max_tokens: int | None) -> int:
+        """Return the most tokens of one reply, where there are budgets.
+
+        Args:
+            max_tokens: the answer limit of the run, if any.
+        """
+        if self.provider not in ("openai", "given"):
+            return max_tokens or ANSWER_TOKENS
+        return min(max_tokens or BUDGETED_TOKENS, (self.chat.profile or {}).get("max_output_tokens") or BUDGETED_TOKENS)
+
     def speaker(
         self,
         tools: Toolset,
@@ -80,6 +92,7 @@ class Model:
         *,
         answer_only: bool,
         effort: Effort | None = None,
+        most: int | None = None,
     ) -> Speaker:
         """Return the model with tools bound, for one call.
 
@@ -89,10 +102,13 @@ class Model:
             messages: the conversation, whose results an answer may rest on.
             answer_only: whether it must answer in text now, although the tools stay in its prompt.
             effort: how long it thinks, where it is one that does.
+            most: the most tokens that it may write, where there are budgets.
         """
         options = self._options(tools, messages, answer_only=answer_only)
         if effort and self.provider == "openai" and (self.chat.profile or {}).get("reasoning_output"):
             options["reasoning"] = {"effort": effort}
+        if most and self.provider in ("openai", "given"):  # the others are always told
+            options["max_tokens"] = most
         return Speaker(inner=self.chat, options=options, json_plans=self.protocol == "json", check=check)
 
     def _options(self, tools: Toolset, messages: Sequence[AnyMessage], *, answer_only: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from agent.budgets import Budgets
 from agent.context import Context
 from agent.errors import SettingsError
 
@@ -18,7 +19,8 @@ SHIPPED = Path(__file__).parent
 class Persona(BaseModel):
     """A persona.
 
-    Its front matter may also set `model`, `tools`, `temperature` and `approvals` for the runs that speak as it.
+    Its front matter may also set `model`, `tools`, `temperature`, `approvals` and `budgets` for the runs that speak as
+    it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -30,6 +32,7 @@ class Persona(BaseModel):
     tools: list[str] | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     approvals: dict[str, Literal["always", "never"]] | None = None
+    budgets: Budgets | None = None
     prompt: str = Field(min_length=1)
 
     def layer(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from fastapi import Header, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from agent.budgets import Budgets
 from service.runs.records import Status
 from service.threads.store import State
 
@@ -92,6 +93,11 @@ class RunContext(BaseModel):
     )
     max_rounds: int | None = Field(
         None, ge=1, le=20, description="How often the turn may ask for tool calls.", examples=[4]
+    )
+    budgets: Budgets | None = Field(
+        None,
+        description="What model calls may use, beside what the operator allows.",
+        examples=[{"turn": {"cost": 0.01}}],
     )
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from agent.budgets import KeyBudget, Limit
+from agent.ledger.records import LOCAL
 from agent.serving import ServiceSettings
 from service.http.loopback import refuse_others
 from service.http.problems import Problem
 from service.http.tokens import Tokens
 from service.records.keys import PREFIX, Key, Keys
-
-LOCAL = "local"
 
 _CALLER = "selfhelp.caller"
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -34,6 +34,7 @@ class Caller:
         authenticated: whether a key or token says so; else they sit at this machine, where nobody is asked for one.
         per_minute: the most requests in a minute; any number when None.
         concurrent: the most requests, streams and runs at once; any number when None.
+        daily: what model calls with the key may use in a day, beside the budgets of the settings.
     """
 
     owner: str
@@ -42,6 +43,13 @@ class Caller:
     authenticated: bool = True
     per_minute: int | None = None
     concurrent: int | None = None
+    daily: Limit = field(default_factory=Limit)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What a run that they start is told of them, whatever it was told before."""
+        key = KeyBudget(id=self.key, **self.daily.model_dump()) if self.key else None
+        return {"owner": self.owner, "key_budget": key and key.model_dump()}
 
 
 class Callers:
@@ -89,6 +97,7 @@ class Callers:
             admin=key.admin,
             per_minute=key.per_minute or self._settings.per_minute,
             concurrent=key.concurrent or self._settings.concurrent,
+            daily=Limit(cost=key.daily_cost, tokens=key.daily_tokens),
         )
 
     async def _person(self, token: str, tokens: Tokens) -> Caller:

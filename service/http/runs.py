@@ -46,7 +46,11 @@ async def create_run(
     thread = await thread_of(thread_id, shared, caller)
     await refuse_more_runs(shared.database, caller)
     await check_persona(new.context.persona, shared.settings)
-    context = {"persona": thread.persona or shared.settings.persona} | new.context.model_dump(exclude_none=True)
+    context = (
+        {"persona": thread.persona or shared.settings.persona}
+        | new.context.model_dump(exclude_none=True)
+        | caller.context
+    )
     try:
         run = await shared.runner.start(
             thread_id, caller.owner, new.text, context, key_id=caller.key, queue=new.if_busy == "queue"

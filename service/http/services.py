@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.checkpoints import open_checkpointer
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.library import open_knowledge
+from agent.ledger.ledger import Ledger
 from agent.settings import Settings
 from graphs.assistant import AssistantGraph, build
 from service.documents import Documents
@@ -39,6 +40,7 @@ class Services:
         runner: runs turns of threads.
         knowledge: opens the knowledge base.
         documents: people's own documents.
+        ledger: what model calls used.
     """
 
     settings: Settings
@@ -50,6 +52,7 @@ class Services:
     runner: Runner
     knowledge: Callable[[], Awaitable[KnowledgeBase]]
     documents: Documents
+    ledger: Ledger
 
 
 @asynccontextmanager
@@ -67,7 +70,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         runner = await stack.enter_async_context(Runner(graph, database))
         knowledge = partial(open_knowledge, settings)
         documents = await stack.enter_async_context(Documents(database, settings.data_dir, knowledge))
-        yield Services(settings, database, checkpointer, graph, callers, Limits(), runner, knowledge, documents)
+        yield Services(
+            settings,
+            database,
+            checkpointer,
+            graph,
+            callers,
+            Limits(),
+            runner,
+            knowledge,
+            documents,
+            Ledger(settings),
+        )
 
 
 def _services(request: Request) -> Services:

@@ -1,4 +1,4 @@
-"""What model calls used: tokens and cost."""
+"""What model calls used: tokens and cost, and how the caller's budgets stand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.account import limits_of
+from agent.budgets import Limit, Scope
+from agent.context import Context
+from agent.ledger.records import By, Wanted, Who, total
 from service.http.bodies import Text
 from service.http.callers import Authenticated
+from service.http.owned import thread_of
 from service.http.problems import Problem
 from service.http.services import Shared
-from service.records.usage import By, Wanted, total, used
 
 router = APIRouter(prefix="/api", tags=["Usage"])
 
@@ -22,6 +26,7 @@ Until = Annotated[date | None, Query(description="The last day.", examples=["202
 Whose = Annotated[
     Text | None, Query(max_length=200, description="Whose calls; an admin may say another's, or * for everybody's.")
 ]
+OfThread = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A thread, for its budget too.")]
 
 
 class UsedBody(BaseModel):
@@ -33,8 +38,12 @@ class UsedBody(BaseModel):
     calls: int = Field(description="Model calls.", examples=[12])
     input: int = Field(description="Tokens of prompts.", examples=[14000])
     cached: int = Field(description="Tokens of prompts that the provider had kept.", examples=[9000])
+    cache_write: int = Field(description="Tokens of prompts that the provider kept from then on.", examples=[2000])
     output: int = Field(description="Tokens of replies.", examples=[900])
+    reasoning: int = Field(description="Tokens of replies that models thought with.", examples=[300])
     cost: float | None = Field(description="US dollars; null where a price is not known.", examples=[0.0042])
+    known_cost: float = Field(description="US dollars of the calls whose price is known.", examples=[0.0042])
+    unknown: int = Field(description="Calls whose price is not known.", examples=[0])
 
 
 class UsageBody(BaseModel):
@@ -42,6 +51,22 @@ class UsageBody(BaseModel):
 
     items: list[UsedBody] = Field(description="The groups.", examples=[[]])
     total: UsedBody = Field(description="All of them together.")
+
+
+class BudgetBody(BaseModel):
+    """A budget, and what is left of it."""
+
+    scope: Scope = Field(description="What it is of: thread, owner, key or day, or each turn.", examples=["owner"])
+    limit: Limit = Field(description="The most that may be used.", examples=[{"cost": 2.0}])
+    used: Limit | None = Field(description="What is used or reserved; null for each turn's.", examples=[{"cost": 0.5}])
+    left: Limit | None = Field(description="What is left; null for each turn's.", examples=[{"cost": 1.5}])
+    free: str | None = Field(description="When it starts afresh.", examples=["2026-11-24T00:00:00Z"])
+
+
+class BudgetsBody(BaseModel):
+    """Budgets."""
+
+    items: list[BudgetBody] = Field(description="The budgets.", examples=[[]])
 
 
 @router.get("/usage")
@@ -57,10 +82,35 @@ async def read_usage(
     if owner not in (None, caller.owner) and not caller.admin:
         raise Problem(403, "only an admin's key sees what others used", code="not_admin", param="owner")
     whose = None if owner == "*" else owner or caller.owner
-    wanted = Wanted(by, whose, _written(since), _written(until))
-    groups = await used(shared.database, wanted)
+    groups = await shared.ledger.used(Wanted(by, whose, _written(since), _written(until)))
     return UsageBody(
         items=[UsedBody.model_validate(group) for group in groups], total=UsedBody.model_validate(total(groups))
+    )
+
+
+@router.get("/budgets")
+async def read_budgets(shared: Shared, caller: Authenticated, thread_id: OfThread = None) -> BudgetsBody:
+    """Say how your budgets stand. That of everybody together is for admins."""
+    if thread_id:
+        await thread_of(thread_id, shared, caller)
+    context = Context(**caller.context).over(shared.settings.layer())
+    limits = limits_of(context)
+    shown = {
+        scope: limit
+        for scope, limit in limits.items()
+        if (scope != "day" or caller.admin) and (scope != "thread" or thread_id)
+    }
+    who = Who(owner=caller.owner, thread=thread_id, key=caller.key)
+    standing = await shared.ledger.standing(who, {scope: limit for scope, limit in shown.items() if scope != "turn"})
+    turn = [BudgetBody(scope="turn", limit=limits["turn"], used=None, left=None, free=None)] if "turn" in shown else []
+    return BudgetsBody(
+        items=[
+            *turn,
+            *(
+                BudgetBody(scope=each.scope, limit=each.limit, used=each.used, left=each.left, free=each.free)
+                for each in standing
+            ),
+        ]
     )
 
 

@@ -1,1 +1,1 @@
-"""What the service keeps beside the threads' checkpoints: keys, threads, runs, usage, feedback and documents."""
+"""What the service keeps beside the threads' checkpoints: keys, threads, runs, feedback and documents."""

@@ -32,6 +32,8 @@ class Key:
         admin: whether its owner is an administrator.
         per_minute: requests that it may make in a minute; as the settings say when None.
         concurrent: requests, streams and runs that it may have under way; as the settings say when None.
+        daily_cost: US dollars that model calls with it may cost in a day; as the budgets say when None.
+        daily_tokens: tokens that they may take in a day; as the budgets say when None.
         created: when it was made.
         used: when it was last used, to the minute.
         expires: when it ends; never when None.
@@ -44,6 +46,8 @@ class Key:
     admin: bool
     per_minute: int | None
     concurrent: int | None
+    daily_cost: float | None
+    daily_tokens: int | None
     created: float
     used: float | None
     expires: float | None
@@ -64,6 +68,8 @@ class NewKey:
     admin: bool = False
     per_minute: int | None = None
     concurrent: int | None = None
+    daily_cost: float | None = None
+    daily_tokens: int | None = None
     expires: float | None = None
 
 

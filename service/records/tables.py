@@ -29,6 +29,8 @@ keys = Table(
     Column("admin", Boolean, nullable=False),
     Column("per_minute", Integer),
     Column("concurrent", Integer),
+    Column("daily_cost", Float),
+    Column("daily_tokens", Integer),
     Column("created", Float, nullable=False),
     Column("used", Float),
     Column("expires", Float),
@@ -86,26 +88,6 @@ events = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("event", String(20), nullable=False),
     Column("data", JSON, nullable=False),
-)
-
-usage = Table(
-    "usage",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("run_id", String(64), nullable=False, index=True),
-    Column("thread_id", String(64), nullable=False),
-    Column("owner", String(200), nullable=False),
-    Column("key_id", String(16)),
-    Column("persona", String(100)),
-    Column("node", String(20), nullable=False),
-    Column("model", String(200), nullable=False),
-    Column("at", Float, nullable=False),
-    Column("day", String(10), nullable=False),
-    Column("input", Integer, nullable=False),
-    Column("cached", Integer, nullable=False),
-    Column("output", Integer, nullable=False),
-    Column("cost", Float),
-    Index("usage_of_owner", "owner", "day"),
 )
 
 feedback = Table(

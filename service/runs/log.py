@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from service.records.tables import events, runs, usage
+from service.records.tables import events, runs
 from service.runs.records import ERROR, TOKEN, Event, Outcome, Run
 from service.runs.store import hold
 from service.runs.tasks import Why
@@ -231,11 +231,6 @@ async def _insert(connection: AsyncConnection, rows: Sequence[_Row]) -> None:
 
 
 async def _settle(connection: AsyncConnection, run: Run, outcome: Outcome) -> None:
-    now = datetime.now(UTC)
-    ended = None if outcome.status == "waiting" else now.timestamp()
+    ended = None if outcome.status == "waiting" else time.time()
     values = {"status": outcome.status, "error": outcome.error, "ended": ended, "worker": None, "lease": None}
     await connection.execute(update(runs).where(runs.c.id == run.id).values(**values, decisions=None))
-    whose = {"run_id": run.id, "thread_id": run.thread_id, "owner": run.owner, "key_id": run.key_id}
-    when = {"persona": run.context.get("persona"), "at": now.timestamp(), "day": now.date().isoformat()}
-    if outcome.calls:
-        await connection.execute(insert(usage), [{**whose, **when, **call} for call in outcome.calls])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.errors import SelfhelpError
-from agent.state import ModelCall
 
 Status = Literal["queued", "running", "waiting", "finished", "failed", "cancelled"]
 
@@ -101,9 +100,7 @@ class Outcome:
     Args:
         status: where it stands then.
         error: why it failed.
-        calls: its model calls, for the record of usage.
     """
 
     status: Status
     error: str | None = None
-    calls: list[ModelCall] = field(default_factory=list)

@@ -6,14 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Self
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.errors import SelfhelpError
-from agent.state import ModelCall
 from graphs.assistant import AssistantGraph
 from service.conversation import Event as TurnEvent
 from service.conversation import Question, StepEvent, Token
@@ -226,15 +225,15 @@ class Runner:
         if why in ("lost", "released") and work.cancelled():
             return
         if work.cancelled():
-            await self._end(run, Outcome("cancelled", calls=await turn.calls()))
+            await self._end(run, Outcome("cancelled"))
         elif error := work.exception():
             log.error("run %s failed: %s", run.id, error, exc_info=None if isinstance(error, SelfhelpError) else error)
-            await self._fail(run, turn, explained(error))
+            await self._fail(run, explained(error))
         elif question := work.result():
             await self._log.close(run, WAITING, {"run_id": run.id, "actions": question.actions}, Outcome("waiting"))
         else:
             self._log.add(run, ANSWER, (await turn.answer()).model_dump(mode="json"))
-            await self._end(run, Outcome("finished", calls=await turn.calls()))
+            await self._end(run, Outcome("finished"))
         if why != "released":
             await self.go_on(run.thread_id)
 
@@ -244,12 +243,9 @@ class Runner:
         elif isinstance(event, StepEvent):
             self._log.add(run, STEP, plain(event))
 
-    async def _fail(self, run: Run, turn: Turn, error: dict[str, Any]) -> None:
-        calls: list[ModelCall] = []
-        with suppress(Exception):  # what made it fail may make this fail too
-            calls = await turn.calls()
+    async def _fail(self, run: Run, error: dict[str, Any]) -> None:
         self._log.add(run, ERROR, error)
-        await self._end(run, Outcome("failed", error["message"], calls))
+        await self._end(run, Outcome("failed", error["message"]))
 
     async def _end(self, run: Run, outcome: Outcome) -> None:
         await self._log.close(run, END, {"status": outcome.status}, outcome)

@@ -12,7 +12,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
 from agent.context import Context
-from agent.state import ModelCall, State, turn_of
+from agent.state import State
 from graphs.assistant import AssistantGraph
 from service.conversation import Answer, Conversation, Event, Question
 from service.runs.decisions import left_of
@@ -61,23 +61,6 @@ class Turn(Conversation):
         """Return the answer, once there is one."""
         values = (await self.graph.aget_state(self.config)).values
         return messages_of(values)[-1].model_copy(update={"at": time.time()})
-
-    async def calls(self) -> list[ModelCall]:
-        """Return the model calls that are on record of the turn."""
-        values = (await self.graph.aget_state(self.config)).values
-        if not self._is_latest(values):
-            return []
-        calls: list[ModelCall] = values["usage"]["calls"] if values.get("usage") else []
-        return calls
-
-    def _is_latest(self, values: dict[str, Any]) -> bool:
-        """Whether the state's usage is of this turn: it is, once something follows its question."""
-        messages = values.get("messages", [])
-        turn = turn_of(messages)
-        if not turn:
-            return False
-        question = messages[-len(turn) - 1] if len(messages) > len(turn) else None
-        return question is not None and question.id == self.run_id
 
 
 def plain(event: Any) -> dict[str, Any]:

@@ -88,7 +88,7 @@ async def context_of(
     persona = await persona_of(model, settings)
     given: dict[str, Any] = {"temperature": temperature, "max_tokens": max(limit, LEAST_TOKENS) if limit else None}
     wished = {name: value for name, value in given.items() if value is not None}
-    return Context(persona=persona.name, owner=caller.owner, **wished)
+    return Context(persona=persona.name, **caller.context, **wished)
 
 
 async def _personas(settings: Settings) -> dict[str, Persona]:

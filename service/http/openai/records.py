@@ -1,20 +1,18 @@
-"""What turns leave in the service's database: their usage, their threads and their runs."""
+"""What turns leave in the service's database: their threads and their runs."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.context import Context
-from agent.state import ModelCall
 from service.http.callers import Caller
-from service.records.tables import events, runs, threads, usage
+from service.records.tables import events, runs, threads
 from service.runs.records import END, WAITING
 from service.runs.store import title_of
 
@@ -47,17 +45,6 @@ class Asked:
     context: Context
     id: str = field(default_factory=new_id)
     thread: str = field(default_factory=new_id)
-
-
-async def write_usage(database: AsyncEngine, asked: Asked, calls: list[ModelCall]) -> None:
-    """Write down what the model calls of a turn used."""
-    if not calls:
-        return
-    now = datetime.now(UTC)
-    whose = {"run_id": asked.id, "thread_id": asked.thread, "owner": asked.caller.owner, "key_id": asked.caller.key}
-    when = {"persona": asked.context.persona, "at": now.timestamp(), "day": now.date().isoformat()}
-    async with database.begin() as connection:
-        await connection.execute(insert(usage), [{**whose, **when, **call} for call in calls])
 
 
 async def add_thread(connection: AsyncConnection, asked: Asked) -> None:

@@ -16,7 +16,7 @@ from agent.state import Usage, no_usage, turn_of
 from service.conversation import Conversation, Event, Question, StepEvent, Token
 from service.http.openai.chat_models import FinishReason
 from service.http.openai.errors import turn_failed
-from service.http.openai.records import Asked, Status, add_run, add_thread, end_run, write_usage
+from service.http.openai.records import Asked, Status, add_run, add_thread, end_run
 from service.http.openai.wire import Extension, Waiting
 from service.http.services import Services
 
@@ -144,15 +144,13 @@ class Turn:
         self._events.put_nowait(ended)
 
     async def _settle(self, status: Status, question: Question | None) -> Ended:
-        """Write down what the turn used, leave its thread, and return how it ended."""
+        """Leave the turn's thread as it is to be left, and return how it ended."""
         values = (await self.services.graph.aget_state(self._exchange.config)).values
         messages: list[AnyMessage] = values.get("messages") or []
         if not turn_of(messages):  # it was cut off before its first reply, and the rest is of the turn before
             values = {}
         spent: Usage = values.get("usage") or no_usage()
         actions = question.actions if question else []
-        if not question:  # else all that it used is written down when it has been decided on
-            await write_usage(self.services.database, self.asked, spent["calls"])
         await self.leave(status, actions)
         last = messages[-1] if messages else AIMessage("")
         extension = Extension(

@@ -119,11 +119,12 @@ def test_a_run_that_fails_says_why_and_its_thread_goes_on(talk, model):
     assert talk.ask("Still there?")["message"]["text"] == "Here again."
 
 
-def test_usage_is_written_down_with_the_end_of_a_run(shared_service, talk, model):
+def test_the_model_calls_of_a_run_are_in_the_ledger_when_it_has_ended(shared_service, talk, model):
     model.will(calls(("calculator", {"expression": "1+1"})), "2.")
     run = talk.ask("1+1?")["id"]
-    with closing(sqlite3.connect(shared_service.database)) as database:
-        rows = database.execute("SELECT owner, node, model FROM usage WHERE run_id = ? ORDER BY id", [run]).fetchall()
+    with closing(sqlite3.connect(shared_service.database.with_name("ledger.sqlite"))) as ledger:
+        wanted = "SELECT owner, node, model FROM model_calls WHERE turn = ? ORDER BY at"
+        rows = ledger.execute(wanted, [run]).fetchall()
     assert rows == [("local", "planner", "compatible:test"), ("local", "responder", "compatible:test")]
 
 

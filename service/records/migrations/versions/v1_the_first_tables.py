@@ -37,6 +37,8 @@ def upgrade() -> None:
         sa.Column("admin", sa.Boolean(), nullable=False),
         sa.Column("per_minute", sa.Integer(), nullable=True),
         sa.Column("concurrent", sa.Integer(), nullable=True),
+        sa.Column("daily_cost", sa.Float(), nullable=True),
+        sa.Column("daily_tokens", sa.Integer(), nullable=True),
         sa.Column("created", sa.Float(), nullable=False),
         sa.Column("used", sa.Float(), nullable=True),
         sa.Column("expires", sa.Float(), nullable=True),
@@ -60,28 +62,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("threads", schema=None) as batch_op:
         batch_op.create_index("threads_of_owner", ["owner", "updated"], unique=False)
-
-    op.create_table(
-        "usage",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("run_id", sa.String(length=64), nullable=False),
-        sa.Column("thread_id", sa.String(length=64), nullable=False),
-        sa.Column("owner", sa.String(length=200), nullable=False),
-        sa.Column("key_id", sa.String(length=16), nullable=True),
-        sa.Column("persona", sa.String(length=100), nullable=True),
-        sa.Column("node", sa.String(length=20), nullable=False),
-        sa.Column("model", sa.String(length=200), nullable=False),
-        sa.Column("at", sa.Float(), nullable=False),
-        sa.Column("day", sa.String(length=10), nullable=False),
-        sa.Column("input", sa.Integer(), nullable=False),
-        sa.Column("cached", sa.Integer(), nullable=False),
-        sa.Column("output", sa.Integer(), nullable=False),
-        sa.Column("cost", sa.Float(), nullable=True),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("usage", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_usage_run_id"), ["run_id"], unique=False)
-        batch_op.create_index("usage_of_owner", ["owner", "day"], unique=False)
 
     op.create_table(
         "feedback",
@@ -179,11 +159,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_feedback_owner"))
 
     op.drop_table("feedback")
-    with op.batch_alter_table("usage", schema=None) as batch_op:
-        batch_op.drop_index("usage_of_owner")
-        batch_op.drop_index(batch_op.f("ix_usage_run_id"))
-
-    op.drop_table("usage")
     with op.batch_alter_table("threads", schema=None) as batch_op:
         batch_op.drop_index("threads_of_owner")
 

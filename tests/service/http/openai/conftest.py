@@ -45,6 +45,12 @@ class Service:
         with closing(sqlite3.connect(self.folder / "data" / database, timeout=10)) as connection:
             return connection.execute(query).fetchall()
 
+    def model_calls(self, columns: str, condition: str = "1 = 1") -> list[tuple]:
+        """Return what is in the ledger of model calls, in their order."""
+        if not (self.folder / "data" / "ledger.sqlite").exists():
+            return []
+        return self.rows(f"SELECT {columns} FROM model_calls WHERE {condition} ORDER BY at", "ledger.sqlite")
+
     def log(self, name: str) -> str:
         """Return what was written to a file in the service's folder."""
         path = self.folder / name

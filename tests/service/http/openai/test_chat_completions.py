@@ -219,7 +219,7 @@ def test_nothing_is_left_of_a_turn_but_what_it_used(client, model, service):
     model.will(SEARCH, ANSWER)
     answer = ask(client)
     turn = answer.id.removeprefix("chatcmpl-")
-    used = service.rows(f"SELECT node, owner, persona, model, input, output FROM usage WHERE run_id = '{turn}'")
+    used = service.model_calls("node, owner, persona, model, input, output", f"turn = '{turn}'")
     assert [row[:4] for row in used] == [
         ("planner", "local", "helpdesk", "compatible:scripted"),
         ("responder", "local", "helpdesk", "compatible:scripted"),
@@ -232,7 +232,7 @@ def test_nothing_is_left_of_a_turn_but_what_it_used(client, model, service):
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_ends_its_turn(service, model, stream):
     before = service.threads_left()
-    spent = service.rows("SELECT count(*) FROM usage")
+    spent = service.model_calls("id")
     name = f"left-{stream}"
     model.will(Reply(calls=[("hang", {"text": name})]))
     async with openai.AsyncOpenAI(base_url=service.url, api_key="none", max_retries=0) as client:
@@ -242,7 +242,7 @@ async def test_a_client_that_leaves_ends_its_turn(service, model, stream):
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
     await asyncio.to_thread(wait_until, lambda: service.threads_left() == before)
-    assert service.rows("SELECT count(*) FROM usage") == [(spent[0][0] + 1,)]
+    assert len(service.model_calls("id")) == len(spent) + 1
 
 
 async def _read(client, stream):
@@ -273,5 +273,5 @@ def test_a_write_that_a_person_approves_is_done(client, model, service):
         joined = http.get(f"{run}/join").json()
     assert (joined["status"], joined["message"]["text"]) == ("finished", "Noted.")
     assert service.log("runs.log").count("note c\n") == 1
-    used = f"SELECT node FROM usage WHERE run_id = '{answer.selfhelp['waiting']['run_id']}' ORDER BY id"
-    assert service.rows(used) == [("planner",), ("responder",)]
+    turn = answer.selfhelp["waiting"]["run_id"]
+    assert service.model_calls("node", f"turn = '{turn}'") == [("planner",), ("responder",)]

@@ -1,0 +1,1 @@
+"""The ledger: every model call with what it used and cost, and what is reserved for those under way."""
