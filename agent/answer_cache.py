@@ -21,6 +21,7 @@ from langchain_core.messages import (
     messages_to_dict,
 )
 from langgraph.config import get_config
+from langgraph.types import Overwrite
 
 from agent.answer_store import AnswersUnavailable
 from agent.prompts import system_prompt
@@ -74,7 +75,10 @@ async def keep(state: State, update: State, run: Run) -> None:
         update: the node's update.
         run: the run.
     """
-    turn = [*turn_of(state["messages"]), *update["messages"]]
+    said: Any = update["messages"]
+    if isinstance(said, Overwrite):  # the turn before was cut off, so this is not a first question's
+        return
+    turn = [*turn_of(state["messages"]), *said]
     key = next((m.response_metadata[KEY] for m in turn if KEY in m.response_metadata), None)
     whole: State = {**state, **update}
     if key is None or run.context.owner is None or not _can_be_repeated(turn, whole, run):
