@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from agent.planning.references import find
+from benchmarks.shapes import WRITES, Latency, run
 from tests.support.model_server import Body, Reply, chat_events
 
 
@@ -17,51 +17,65 @@ class Pace:
     Args:
         first_token: until the first piece of a reply.
         per_token: between two pieces.
-        tool: for one tool call.
+        tool: for a tool call.
     """
 
     first_token: float
     per_token: float
-    tool: float
+    tool: Latency
 
     def arrival(self, position: int) -> float:
         """Return when a piece of a reply arrives, counted from the request."""
         return self.first_token + position * self.per_token
 
 
-def critical_path(replies: Sequence[Reply], pace: Pace, *, ahead: bool) -> float:
-    """Return the seconds that a turn cannot go below.
+@dataclass(frozen=True)
+class Limit:
+    """The seconds that a turn cannot go below.
+
+    Args:
+        first: until the first piece of the answer.
+        whole: until the answer's end.
+    """
+
+    first: float
+    whole: float
+
+
+def critical_path(replies: Sequence[Reply], pace: Pace) -> Limit:
+    """Return the seconds that a turn of these replies cannot go below.
 
     With `arrival(p) = first_token + p * per_token` for piece p of a reply, counted from 0, and for each call of a reply
 
         start(call) = max(arrival(the piece that closes the call's arguments), end(each call that it refers to))
-        end(call)   = start(call) + tool
+        end(call)   = start(call) + the longest of its executions
         reply       = max(arrival(the reply's last piece), end(each call))
 
     a turn takes the sum over its replies. So a plan and its answer take: first token and tokens until the call closes
-    that the longest path starts with, the tools on that path, and the second model call.
+    that the longest path starts with, the tools on that path, and the second model call. A write starts no earlier than
+    the reply has ended.
 
     Args:
         replies: the model's replies in their order; the pieces counted are those that the server streams.
         pace: what model and tools take.
-        ahead: whether calls start while the reply streams; else `start` waits for the reply's last piece.
     """
-    return sum(_seconds(reply, pace, ahead=ahead) for reply in replies)
+    seconds = [_seconds(reply, pace) for reply in replies]
+    before, last = sum(seconds[:-1]), replies[-1]
+    return Limit(before + (seconds[-1] if last.calls else pace.arrival(1)), before + seconds[-1])
 
 
-def _seconds(reply: Reply, pace: Pace, *, ahead: bool) -> float:
+def _seconds(reply: Reply, pace: Pace) -> float:
     pieces = chat_events({"model": ""}, reply)
     whole = pace.arrival(len(pieces) - 1)
+    calls = [(tool, args) for tool, args in reply.calls if isinstance(args, dict)]
+    executions, _ = run(calls)
     ends: dict[int, float] = {}
-    for number, (tool, args) in enumerate(reply.calls, start=1):
-        if tool != "reply":
-            asked = pace.arrival(_closing(pieces, number)) if ahead else whole
-            ends[number] = max(asked, *_needed(args, ends)) + pace.tool
-    return max(whole, *ends.values()) if ends else whole
-
-
-def _needed(args: Any, ends: dict[int, float]) -> list[float]:
-    return [0.0, *(ends[reference.call] for reference in find(args))]
+    for number, of_call in enumerate(executions, start=1):
+        tool, args = calls[number - 1]
+        asked = whole if tool in WRITES else pace.arrival(_closing(pieces, number))
+        start = max(asked, *(ends[reference.call] for reference in find(args)), 0.0)
+        ends[number] = start + max(pace.tool(*execution) for execution in of_call)
+    return max(whole, *ends.values(), 0.0)
 
 
 def _closing(pieces: Sequence[Body], number: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import ChatOpenAI
+from openai import AsyncOpenAI
 from pydantic import SecretStr
 
 from agent.settings import Settings
@@ -20,6 +22,8 @@ from tests.support.model_server import Body, ModelServer, Reply, serve
 
 class Script(ModelServer):
     """A model server that is told its script, and asked for its requests, from another process."""
+
+    asked: float = 0.0
 
     def take(self) -> tuple[list[Body], list[str]]:
         """Return the requests since the last time, and what was wrong with them."""
@@ -30,6 +34,15 @@ class Script(ModelServer):
     def forget(self) -> None:
         """Drop the requests."""
         self.requests = []
+
+    def next(self, body: Body) -> Reply:
+        """Take the reply for a request, and note when it was asked for."""
+        self.asked = time.time()
+        return super().next(body)
+
+    def asked_at(self) -> float:
+        """Return when the last request came, in seconds since 1970."""
+        return self.asked
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,10 @@ class ModelProcess:
             stream_usage=True,
         )
 
+    def openai(self) -> AsyncOpenAI:
+        """A client of OpenAI's library that asks this server."""
+        return AsyncOpenAI(base_url=self.url, api_key="none")
+
     def will(self, *replies: Reply) -> None:
         """Add replies to the script."""
         self._ask("will", *replies)
@@ -78,6 +95,10 @@ class ModelProcess:
     def forget(self) -> None:
         """Drop the requests, which would fill the memory of a long run."""
         self._ask("forget")
+
+    def asked_at(self) -> float:
+        """Return when the last request came, in seconds since 1970."""
+        return cast("float", self._ask("asked_at"))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         self.commands.send((method, arguments))

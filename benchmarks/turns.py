@@ -1,238 +1,243 @@
-"""What a turn costs, side by side with LangChain's `create_agent`: `python -m benchmarks.turns`."""
+"""What a turn costs, side by side with what one would use instead."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import platform
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from tempfile import TemporaryDirectory
 
-import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from benchmarks.contenders import Bench, Contender, Opening
+from benchmarks.contenders.graphs import deep_agent, langchain_agent, selfhelp, selfhelp_replying
+from benchmarks.contenders.openai_agents import openai_agent
+from benchmarks.contenders.plain_loop import plain_loop
+from benchmarks.contenders.plan_and_execute import plan_and_execute
+from benchmarks.contenders.pydantic_agents import pydantic_agent
+from benchmarks.critical_path import Limit, Pace, critical_path
+from benchmarks.model_process import ModelProcess, Script, model_process
+from benchmarks.reports import Check, Sheet
+from benchmarks.shapes import SHAPES, Shape, even, uneven
+from tests.support.model_server import Body, chat_events, prompt_tokens
 
-from benchmarks.contenders import Contender, Turn, contenders
-from benchmarks.critical_path import Pace
-from benchmarks.model_process import Script, model_process
-from benchmarks.shapes import SHAPES, Shape
-from tests.support.model_server import Body
+EVEN = Pace(first_token=0.4, per_token=0.01, tool=even(0.3))
+UNEVEN = Pace(first_token=0.4, per_token=0.01, tool=uneven)
+INSTANT = Pace(first_token=0.0, per_token=0.0, tool=even(0.0))
 
-REAL = Pace(first_token=0.4, per_token=0.01, tool=0.3)
-INSTANT = Pace(first_token=0.0, per_token=0.0, tool=0.0)
-REPETITIONS, INSTANT_REPETITIONS = 5, 60
+BASELINE: tuple[Opening, ...] = (selfhelp, selfhelp_replying, langchain_agent)
+ALL: tuple[Opening, ...] = (*BASELINE, deep_agent, openai_agent, pydantic_agent, plain_loop, plan_and_execute)
 
-MODEL_CALLS = [1, 1, 2, 2, 2, 2, 2, 2]
-CLOSE_TO_CRITICAL_PATH = ("chain of 4", "4 parallel", "3 then 1")
-MOST_OVER_CRITICAL_PATH = 1.05
-MOST_PROMPT_TOKENS = 0.5
+MODEL_CALLS = {"selfhelp": [1, 2, 2, 2, 2, 2, 2, 3, 2], "selfhelp, reply in plan": [1, 1, 1, 1, 1, 1, 1, 2, 1]}
+MOST_OVER_LIMIT = 1.03
+MOST_COST = 0.6
+MOST_CPU = 1.0
+# Providers charge about four times as much for a token of a reply as for one of a prompt.
+COMPLETION_WEIGHT = 4
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn took.
+
+    Args:
+        first: seconds until the first piece of the answer.
+        wall: seconds until its last.
+        cpu: seconds of this process.
+        requests: what the model was asked.
+    """
+
+    first: float
+    wall: float
+    cpu: float
+    requests: Sequence[Body]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What the turns of one contender came to: medians of the times, in seconds."""
-
-    model_calls: int
-    wall: float
-    critical_path: float
-    cpu: float
-    prompt: int
-    completion: int
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One shape, measured.
+    """What the turns of one contender came to in one shape: medians of the times, in seconds.
 
     Args:
-        shape: its name.
-        selfhelp: figures of Selfhelp.
-        create_agent: figures of `create_agent`.
-        wall_ratio: median over the repetitions of Selfhelp's time to that of `create_agent` just after it.
-        cpu_ratio: the same of CPU time.
-        torn: whether Selfhelp's last prompt does not begin with the whole of its first.
+        shape: name of the shape.
+        contender: name of the contender.
+        calls: model calls.
+        first: seconds until the answer begins.
+        wall: seconds until it ends.
+        cpu: seconds of this process.
+        limit: what a streamed plan and its answer cannot go below.
+        prompt: tokens of all prompts.
+        completion: tokens of all replies.
+        torn: whether the last prompt does not begin with the whole of the first.
     """
 
     shape: str
-    selfhelp: Figures
-    create_agent: Figures
-    wall_ratio: float
-    cpu_ratio: float
+    contender: str
+    calls: int
+    first: float
+    wall: float
+    cpu: float
+    limit: Limit
+    prompt: int
+    completion: int
     torn: bool
 
-
-@dataclass(frozen=True)
-class Check:
-    """A promise of the design, and what was found.
-
-    Args:
-        promise: what should be.
-        found: what is.
-        held: whether that is so.
-        counted: whether it is a count, which holds wherever this runs, rather than a time.
-    """
-
-    promise: str
-    found: str
-    held: bool
-    counted: bool
+    @property
+    def cost(self) -> int:
+        """Tokens, weighted as providers charge for them."""
+        return self.prompt + COMPLETION_WEIGHT * self.completion
 
 
-def main(
-    *,
-    cpu: Annotated[bool, typer.Option("--cpu", help="Measure CPU time, with all latencies zero.")] = False,
-    repetitions: Annotated[int | None, typer.Option(min=1, help="Turns to take the median of.")] = None,
-    file: Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file as well.")] = None,
-) -> None:
-    """Measure turns of several shapes. Exits with 1 if a count is not what the design promises."""
-    console = Console()
-    load = os.getloadavg()[0]
-    console.print(f"Load before the start: {load:.2f} on {os.cpu_count()} processors")
-    pace, usual = (INSTANT, INSTANT_REPETITIONS) if cpu else (REAL, REPETITIONS)
-    results = asyncio.run(measure(pace, repetitions or usual))
-    checks = [*counts(results), *(cpu_times(results) if cpu else wall_times(results))]
-    console.print(cpu_table(results) if cpu else wall_table(results), check_table(checks))
-    if file:
-        file.write_text(json.dumps(report(results, checks, load), indent=2), encoding="utf-8")
-    if any(check.counted and not check.held for check in checks):
-        raise typer.Exit(1)
-
-
-async def measure(pace: Pace, repetitions: int) -> list[Measured]:
+async def measure(openings: Sequence[Opening], pace: Pace, repetitions: int) -> list[Figures]:
     """Measure every shape, the contenders taking turns.
 
     Args:
+        openings: the contenders.
         pace: what model and tools take.
-        repetitions: turns of each contender in each shape, after one to warm up.
+        repetitions: turns of each contender in each shape, after one turn of each contender to warm up.
     """
-    with model_process(Script(first_token=pace.first_token, per_token=pace.per_token)) as model:
-        async with contenders(model, pace.tool) as (selfhelp, create_agent):
-            results = []
-            for shape in SHAPES:
-                pairs = [(await selfhelp.turn(shape), await create_agent.turn(shape)) for _ in range(1 + repetitions)]
-                ours, theirs = zip(*pairs[1:], strict=True)
-                results.append(
-                    Measured(
-                        shape.name,
-                        figures(selfhelp, shape, pace, ours),
-                        figures(create_agent, shape, pace, theirs),
-                        median(one.wall / other.wall for one, other in pairs[1:]),
-                        median(one.cpu / other.cpu for one, other in pairs[1:]),
-                        torn(ours[-1].requests),
-                    )
-                )
-            return results
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        model = stack.enter_context(model_process(Script(first_token=pace.first_token, per_token=pace.per_token)))
+        bench = Bench(model, pace.tool, folder)
+        contenders = [await stack.enter_async_context(opening(bench)) for opening in openings]
+        for contender in contenders:
+            await _turn(contender, SHAPES[1], model)
+        results: list[Figures] = []
+        for shape in SHAPES:
+            able = [contender for contender in contenders if contender.can(shape)]
+            rounds = [[await _turn(each, shape, model) for each in able] for _ in range(repetitions)]
+            turns = zip(*rounds, strict=True)
+            results += [_figures(each, shape, pace, of_each) for each, of_each in zip(able, turns, strict=True)]
+        return results
 
 
-def figures(contender: Contender, shape: Shape, pace: Pace, turns: Sequence[Turn]) -> Figures:
-    """Return what a contender's turns of one shape came to."""
+async def _turn(contender: Contender, shape: Shape, model: ModelProcess) -> Turn:
+    model.will(*contender.script(shape))
+    first, pieces = 0.0, []
+    begin, cpu = time.perf_counter(), time.process_time()
+    async for piece in contender.answer(shape):
+        first = first or time.perf_counter() - begin
+        pieces.append(piece)
+    wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    if "".join(pieces) != shape.text:
+        raise RuntimeError(f"{contender.name}, {shape.name}: {pieces} is not the answer {shape.text!r}")
+    return Turn(first, wall, cpu, model.take())
+
+
+def _figures(contender: Contender, shape: Shape, pace: Pace, turns: Sequence[Turn]) -> Figures:
+    replies, requests = contender.script(shape), turns[-1].requests
     return Figures(
-        len(turns[-1].requests),
+        shape.name,
+        contender.name,
+        len(requests),
+        median(turn.first for turn in turns),
         median(turn.wall for turn in turns),
-        contender.critical_path(shape, pace),
         median(turn.cpu for turn in turns),
-        turns[-1].prompt,
-        turns[-1].completion,
+        critical_path(replies if contender.plans else shape.planned, pace),
+        prompt=sum(map(prompt_tokens, requests)),
+        completion=sum(chat_events({"model": ""}, reply)[-1]["usage"]["completion_tokens"] for reply in replies),
+        torn=_torn(requests),
     )
 
 
-def torn(requests: Sequence[Body]) -> bool:
-    """Whether the last request's prompt does not begin with the whole of the first one's, byte for byte."""
+def _torn(requests: Sequence[Body]) -> bool:
     first, last = (
-        json.dumps(body["tools"]) + json.dumps(body["messages"]).removesuffix("]")
+        json.dumps(body.get("tools")) + json.dumps(body["messages"]).removesuffix("]")
         for body in (requests[0], requests[-1])
     )
     return not last.startswith(first)
 
 
-def counts(results: Sequence[Measured]) -> Iterator[Check]:
-    """Yield the promises that are counts."""
-    calls = [each.selfhelp.model_calls for each in results]
-    yield Check(f"model calls {slashed(MODEL_CALLS)}", slashed(calls), calls == MODEL_CALLS, counted=True)
-    broken = [each.shape for each in results if each.torn]
-    promise = "the first call's prompt begins the second's, byte for byte"
-    yield Check(promise, ", ".join(broken) or "yes", not broken, counted=True)
-    share = next(each.selfhelp.prompt / each.create_agent.prompt for each in results if each.shape == "chain of 4")
-    promise = f"chain of 4: prompt tokens at most {MOST_PROMPT_TOKENS} of create_agent's"
-    yield Check(promise, f"{share:.3f}", share <= MOST_PROMPT_TOKENS, counted=True)
+def counted(results: Sequence[Figures]) -> Iterator[Check]:
+    """Yield the promises that are counts, which hold wherever this runs."""
+    for name, expected in MODEL_CALLS.items():
+        calls = [each.calls for each in _of(name, results)]
+        yield Check(f"{name}: model calls {_slashed(expected)}", _slashed(calls), held=calls == expected)
+    broken = [f"{each.contender}: {each.shape}" for each in results if each.torn and each.contender in MODEL_CALLS]
+    promise = "the first call's prompt begins the later ones', byte for byte"
+    yield Check(promise, ", ".join(broken) or "yes", held=not broken)
+    cost = {name: sum(each.cost for each in _of(name, results)) for name in (*MODEL_CALLS, "create_agent")}
+    share = cost["selfhelp, reply in plan"] / cost["create_agent"]
+    always = cost["selfhelp"] / cost["create_agent"]
+    promise = f"prompt + 4 × completion tokens at most {MOST_COST} of create_agent's over the set"
+    yield Check(promise, f"{share:.3f}; {always:.3f} if every answer takes a call of its own", held=share <= MOST_COST)
 
 
-def wall_times(results: Sequence[Measured]) -> Iterator[Check]:
-    """Yield the promises about time."""
-    for each in results:
-        if each.shape in CLOSE_TO_CRITICAL_PATH:
-            over = each.selfhelp.wall / each.selfhelp.critical_path
-            promise = f"{each.shape}: wall at most {MOST_OVER_CRITICAL_PATH} of the critical path"
-            yield Check(promise, f"{over:.3f}", over <= MOST_OVER_CRITICAL_PATH, counted=False)
+def timed(results: Sequence[Figures], latencies: str) -> Iterator[Check]:
+    """Yield the promises about time, for tools of one kind of latencies."""
+    ours = [each for each in results if each.contender in MODEL_CALLS]
+    for what, over in (
+        ("wall time", [each.wall / each.limit.whole for each in ours]),
+        ("time to the answer's first token", [each.first / each.limit.first for each in ours]),
+    ):
+        worst = max(zip(over, ours, strict=True), key=lambda pair: pair[0])
+        promise = f"{what} at most {MOST_OVER_LIMIT} of the limit in every shape, {latencies} latencies"
+        yield Check(
+            promise, f"{worst[0]:.3f} ({worst[1].contender}: {worst[1].shape})", held=worst[0] <= MOST_OVER_LIMIT
+        )
 
 
-def cpu_times(results: Sequence[Measured]) -> Iterator[Check]:
-    """Yield the promises about CPU time."""
-    for each in results:
-        promise = f"{each.shape}: no more CPU than create_agent"
-        yield Check(promise, f"{each.cpu_ratio:.2f}", each.cpu_ratio <= 1, counted=False)
+def processor(results: Sequence[Figures]) -> Iterator[Check]:
+    """Yield the promise about CPU time."""
+    ratios = [
+        (mine.cpu / theirs.cpu, mine.shape)
+        for mine, theirs in zip(_of("selfhelp", results), _of("create_agent", results), strict=True)
+    ]
+    worst = max(ratios)
+    promise = "CPU of a turn no more than create_agent's, in every shape"
+    yield Check(promise, f"{worst[0]:.2f} ({worst[1]})", held=worst[0] <= MOST_CPU)
 
 
-def wall_table(results: Sequence[Measured]) -> Table:
-    """Return the table of wall times and counts."""
-    lines = _table("One turn, medians", "shape", "agent")
-    for heading in ("calls", "wall s", "path s", "wall/path", "prompt", "out", "ratio"):
-        lines.add_column(heading, justify="right", no_wrap=True)
-    for each in results:
-        lines.add_row(each.shape, "selfhelp", *_cells(each.selfhelp), f"{each.wall_ratio:.2f}")
-        lines.add_row("", "create_agent", *_cells(each.create_agent), "1", end_section=True)
-    return lines
+def sheets(results: Sequence[Figures], latencies: str) -> list[Sheet]:
+    """Return the tables of wall time, and of time to the first token."""
+    return [
+        _sheet(
+            f"Seconds to the end of the answer, {latencies} latencies",
+            results,
+            lambda each: f"{each.wall:.2f}",
+            lambda each: f"{each.limit.whole:.2f}",
+        ),
+        _sheet(
+            f"Seconds to its first token, {latencies} latencies",
+            results,
+            lambda each: f"{each.first:.2f}",
+            lambda each: f"{each.limit.first:.2f}",
+        ),
+    ]
 
 
-def cpu_table(results: Sequence[Measured]) -> Table:
-    """Return the table of CPU times."""
-    lines = _table("CPU of one turn with all latencies zero, medians", "shape")
-    for heading in ("selfhelp ms", "create_agent ms", "ratio"):
-        lines.add_column(heading, justify="right")
-    for each in results:
-        ours, theirs = 1000 * each.selfhelp.cpu, 1000 * each.create_agent.cpu
-        lines.add_row(each.shape, f"{ours:.1f}", f"{theirs:.1f}", f"{each.cpu_ratio:.2f}")
-    return lines
+def counted_sheets(results: Sequence[Figures]) -> list[Sheet]:
+    """Return the tables of model calls and of tokens."""
+    planned = {shape.name: str(len(shape.planned)) for shape in SHAPES}
+    return [
+        _sheet("Model calls", results, lambda each: str(each.calls), lambda each: planned[each.shape]),
+        _sheet("Prompt + 4 × completion tokens", results, lambda each: f"{each.cost:,}"),
+    ]
 
 
-def check_table(checks: Sequence[Check]) -> Table:
-    """Return the table of promises."""
-    lines = _table("Promises", "promise", "found", "held")
-    for check in checks:
-        lines.add_row(check.promise, check.found, "yes" if check.held else "[red]NO[/red]")
-    return lines
+def processor_sheet(results: Sequence[Figures]) -> Sheet:
+    """Return the table of CPU time."""
+    return _sheet("CPU milliseconds of a turn, without latencies", results, lambda each: f"{1000 * each.cpu:.1f}")
 
 
-def report(results: Sequence[Measured], checks: Sequence[Check], load: float) -> dict[str, Any]:
-    """Return everything as JSON, with what it was taken on."""
-    packages = ("langgraph", "langchain", "langchain-core", "langchain-openai")
-    return {
-        "machine": {"python": platform.python_version(), "processors": os.cpu_count(), "load": load},
-        "packages": {name: version(name) for name in packages},
-        "shapes": [asdict(each) for each in results],
-        "checks": [asdict(check) for check in checks],
-    }
+Cell = Callable[[Figures], str]
 
 
-def slashed(numbers: Sequence[int]) -> str:
-    """Write counts as the design does."""
-    return "/".join(map(str, numbers))
+def _sheet(title: str, results: Sequence[Figures], figure: Cell, limit: Cell | None = None) -> Sheet:
+    names = list(dict.fromkeys(each.contender for each in results))
+    rows = []
+    for shape in dict.fromkeys(each.shape for each in results):
+        of_shape = {each.contender: each for each in results if each.shape == shape}
+        cells = [figure(of_shape[name]) if name in of_shape else "–" for name in names]
+        rows.append([shape, *([limit(of_shape["selfhelp"])] if limit else []), *cells])
+    return Sheet(title, ["", *(["limit"] if limit else []), *names], rows)
 
 
-def _table(title: str, *headings: str) -> Table:
-    return Table(*headings, title=title, box=box.SIMPLE_HEAD, padding=0, pad_edge=False, title_justify="left")
+def _of(name: str, results: Sequence[Figures]) -> list[Figures]:
+    return [each for each in results if each.contender == name]
 
 
-def _cells(of: Figures) -> Iterator[str]:
-    yield from (str(of.model_calls), f"{of.wall:.3f}", f"{of.critical_path:.3f}", f"{of.wall / of.critical_path:.3f}")
-    yield from (str(of.prompt), str(of.completion))
-
-
-if __name__ == "__main__":
-    typer.run(main)
+def _slashed(counts: Sequence[int]) -> str:
+    return "/".join(map(str, counts))
