@@ -1,8 +1,7 @@
-"""What Selfhelp adds where the model and the tools take no time: CPU of a turn and of a token, and the start of a command."""
+"""What Selfhelp adds where the model takes no time: CPU of a streamed token, and the start of a command."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -82,7 +81,10 @@ def start_part(repetitions: int) -> Part:
         pairs = [(_ask(model, folder), _import(folder)) for _ in range(1 + repetitions)][1:]
     ours, least = (median(column) for column in zip(*pairs, strict=True))
     ratio = median(one / other for one, other in pairs)
-    rows = [["selfhelp ask, to its first request", f"{ours:.2f}", f"{ratio:.2f}"], ["import openai", f"{least:.2f}", "1"]]
+    rows = [
+        ["selfhelp ask, to its first request", f"{ours:.2f}", f"{ratio:.2f}"],
+        ["import openai", f"{least:.2f}", "1"],
+    ]
     sheet = Sheet("Cold start", ("", "seconds", "ratio"), rows)
     promise = f"`selfhelp ask` reaches its first request within {MOST_START} × importing the openai client"
     check = Check(promise, f"{ratio:.2f}", held=ratio <= MOST_START)

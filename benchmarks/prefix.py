@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from os.path import commonprefix
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -65,7 +64,11 @@ async def _calls() -> AsyncIterator[Call]:
             for turn in range(1, TURNS + 1):
                 prompts += [(turn, _prompt(body)) for body in await _turn(graph, model, _shape(turn))]
     for (_, before), (turn, prompt) in pairwise(prompts):
-        yield Call(turn, len(prompt), len(commonprefix([before, prompt])))
+        yield Call(turn, len(prompt), _common(before, prompt))
+
+
+def _common(one: str, other: str) -> int:
+    return next((at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), len(one))
 
 
 def _shape(turn: int) -> Shape:

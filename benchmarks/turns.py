@@ -27,8 +27,10 @@ EVEN = Pace(first_token=0.4, per_token=0.01, tool=even(0.3))
 UNEVEN = Pace(first_token=0.4, per_token=0.01, tool=uneven)
 INSTANT = Pace(first_token=0.0, per_token=0.0, tool=even(0.0))
 
-BASELINE: tuple[Opening, ...] = (selfhelp, selfhelp_replying, langchain_agent)
-ALL: tuple[Opening, ...] = (*BASELINE, deep_agent, openai_agent, pydantic_agent, plain_loop, plan_and_execute)
+OURS: tuple[Opening, ...] = (selfhelp, selfhelp_replying)
+BASELINE: tuple[Opening, ...] = (*OURS, langchain_agent)
+OTHERS: tuple[Opening, ...] = (deep_agent, openai_agent, pydantic_agent, plain_loop)
+ALL: tuple[Opening, ...] = (*BASELINE, *OTHERS, plan_and_execute)
 
 MODEL_CALLS = {"selfhelp": [1, 2, 2, 2, 2, 2, 2, 3, 2], "selfhelp, reply in plan": [1, 1, 1, 1, 1, 1, 1, 2, 1]}
 MOST_OVER_LIMIT = 1.03

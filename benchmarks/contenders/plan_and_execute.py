@@ -1,4 +1,4 @@
-"""Plan-and-execute as in LangGraph's tutorial: a list of steps, an agent for each, and a look at the plan after each."""
+"""Plan-and-execute as in LangGraph's tutorial: steps, an agent for each, and a look at the plan after each."""
 
 from __future__ import annotations
 
