@@ -117,10 +117,16 @@ class Model:
                 return self._constrained(json_protocol.response_format(tools))
             schema = json_protocol.answer_schema(messages) if self.provider == "local" else None
             return self._constrained(json_protocol.json_schema(schema)) if schema else {}
-        functions = [{"type": "function", "function": tool.shown} for tool in tools]
-        if not functions:
+        shown = [tool.shown for tool in tools]
+        if not shown:
             return {}
-        bound = self.chat.bind_tools(functions, **({"tool_choice": "none"} if answer_only else {}))
+        choice = {"tool_choice": "none"} if answer_only else {}
+        functions = [{"type": "function", "function": function} for function in shown]
+        if self.provider == "openai":
+            return self._sent({"tools": [{"type": "function", **function} for function in shown], **choice})
+        if self.provider == "compatible":
+            return self._sent({"tools": functions, **choice})
+        bound = self.chat.bind_tools(functions, **choice)
         # The binding itself cannot be called: it would add the callbacks of the node that calls.
         return dict(bound.kwargs) if isinstance(bound, RunnableBinding) else {}
 
@@ -128,10 +134,16 @@ class Model:
         if not hasattr(self.chat, "extra_body"):
             return {"response_format": response_format}
         if self.provider == "local":
-            constraint = {"grammar": json_grammar(response_format["json_schema"]["schema"])}
-            return {"extra_body": {**(self.chat.extra_body or {}), **constraint}}
+            return self._sent({"grammar": json_grammar(response_format["json_schema"]["schema"])})
         # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
-        return {"extra_body": {**(self.chat.extra_body or {}), "response_format": response_format}}
+        return self._sent({"response_format": response_format})
+
+    def _sent(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the option with which a part of the request is sent as it is.
+
+        OpenAI's client looks through all that it is given otherwise, and would spend a sixth of a turn's CPU on tools.
+        """
+        return {"extra_body": {**(getattr(self.chat, "extra_body", None) or {}), **body}}
 
 
 def given(chat: BaseChatModel, protocol: Literal["auto", "native", "json"]) -> Model:
