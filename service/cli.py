@@ -1,4 +1,4 @@
-"""The command line: demo, ask, chat, approve, index, search, sources, apis, mcp, serve, keys, finetune and doctor.
+"""The command line: what people type to ask, to index documents, to serve, and to look after all that.
 
 Exit codes: 0 done, 1 failed, 2 used wrongly.
 """
@@ -21,6 +21,7 @@ from agent.errors import SelfhelpError, SettingsError
 from agent.knowledge.engines import EngineName
 from agent.knowledge.filters import Filter
 from agent.settings import Settings, SourceSettings, load_settings
+from service.assistants.commands import app as assistants_app
 from service.finetuning.commands import app as finetune_app
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -289,6 +290,7 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="Id of the key, as `self
 
 
 app.add_typer(finetune_app, name="finetune")
+app.add_typer(assistants_app, name="assistants")
 
 
 @app.command()

@@ -19,8 +19,8 @@ SHIPPED = Path(__file__).parent
 class Persona(BaseModel):
     """A persona.
 
-    Its front matter may also set `model`, `tools`, `temperature`, `approvals` and `budgets` for the runs that speak as
-    it.
+    Its front matter may also set `model`, `tools`, `temperature`, `collection`, `approvals` and `budgets` for the runs
+    that speak as it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -31,6 +31,7 @@ class Persona(BaseModel):
     model: str | None = None
     tools: list[str] | None = None
     temperature: float | None = Field(None, ge=0, le=2)
+    collection: str | None = None
     approvals: dict[str, Literal["always", "never"]] | None = None
     budgets: Budgets | None = None
     prompt: str = Field(min_length=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -104,7 +104,8 @@ class Examples:
         if thread.persona and "persona" not in given.model_fields_set:
             given = Context(**given.model_dump(exclude_unset=True) | {"persona": thread.persona})
         run = await self.assistant.run(given)
-        return await run.fitting([message for turn in turns for message in (turn.question, *turn.replies)])
+        messages = [message for turn in turns for message in (turn.question, *turn.replies)]
+        return replace(run, tools=await run.catalogues.fitting(run.tools, messages, run.context.shown_tools))
 
 
 def _opinion(turn: Turn, thread: Liked) -> Opinion | None:

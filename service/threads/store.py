@@ -62,10 +62,14 @@ class ThreadStore:
         """Make a thread."""
         now = time.time()
         thread = Thread(uuid4().hex, owner, title, persona, ORIGIN, dict(details or {}), now, now)
+        await self.add(thread)
+        return thread
+
+    async def add(self, thread: Thread) -> None:
+        """Put a thread on record."""
         row = {name: value for name, value in vars(thread).items() if name != "status"}
         async with self._database.begin() as connection:
             await connection.execute(insert(threads).values(**row))
-        return thread
 
     async def get(self, thread_id: str, owner: str) -> Thread | None:
         """Return a thread."""
