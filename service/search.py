@@ -41,7 +41,7 @@ async def search_documents(
             continue
         console.print(_line(number, hit), soft_wrap=True)
         if explain:
-            console.print(Text(f"    {_explained(hit)}", style="yellow"))
+            console.print(Text(f"    {_explained(hit)}", style="yellow"), soft_wrap=True)
     if not hits and not as_json:
         console.print("nothing found")
     return bool(hits)

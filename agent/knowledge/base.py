@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 LONGEST_QUERY = 2000
 # How many passages meaning and words propose each.
 CANDIDATES = 100
-# Chunks from which on it is worth the second that preparing for searches takes.
+# Chunks from which on it is worth the seconds that preparing for searches takes.
 LARGE = 20_000
 
 EVERYBODYS = Filter()
@@ -125,7 +125,10 @@ class KnowledgeBase:
             ingest = Ingest(target, known, self._parts.writer, self._embedder, used, progress)
             try:
                 await ingest.run(source)
-            except NoDocuments:
+            except NoDocuments as error:
+                if not prune and known:
+                    kept = "What was indexed of it before is kept; selfhelp index --prune removes that"
+                    raise NoDocuments(f"{error}. {kept}") from error
                 if not prune:
                     raise
             finally:

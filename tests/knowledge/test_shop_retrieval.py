@@ -54,6 +54,27 @@ QUERIES = {
         "pay in instalments equal parts"
     ],
 }
+
+
+def place(heading: str, page: int | None = None, lines: tuple[int, int] | None = None) -> dict[str, object]:
+    first, last = lines or (None, None)
+    return {"heading": heading, "page": page, "first_line": first, "last_line": last}
+
+
+# For a document of each format: a query, words of the passage that answers, and where that stands.
+PLACES = {
+    "gift-cards.md": ("gift card valid", "valid for 5 years", place("How long a gift card is valid", lines=(15, 17))),
+    "stores.txt": ("Utrecht store Sunday", "Sunday from 12:00 to 17:00", place("Utrecht", lines=(8, 14))),
+    "sustainability.html": ("plastic in parcels", "Parcels contain no plastic", place("Packaging")),
+    "sizing-guide.docx": ("boots foot length EU size", "in hiking socks", place("Boots and shoes")),
+    "manual-ember-stove.pdf": ("Ember stove boiling time 1 litre", "3 minutes 40", place("Specification", page=2)),
+    "product-data.csv": (
+        "Stoat 28 daypack weight_g material",
+        "Stoat 28 daypack (PCK-028),790,,nylon,Portugal",
+        place("Columns: product, weight_g, packed_size, material, made_in", lines=(12, 23)),
+    ),
+    "frequently-asked-questions.jsonl": ("wrap a present", "In the stores, free of charge", place("", lines=(7, 9))),
+}
 QUESTIONS = [json.loads(line) for line in (SHOP / "questions.jsonl").read_text("utf-8").splitlines()]
 ANSWERABLE = [question for question in QUESTIONS if question["needs"]]
 
@@ -88,6 +109,21 @@ async def test_good_queries_find_the_passages_that_answer(shop, question) -> Non
     ):
         found = await shop.search(query)
         assert any(plain(words) in plain(passage.text) for passage in found if passage.document == document), query
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_every_format_is_found_and_cited_with_its_place(shop, name) -> None:
+    query, words, place = PLACES[name]
+    [passage] = [found for found in await shop.search(query) if plain(words) in plain(found.text)]
+    assert passage.document == name
+    assert passage.uri == str(SHOP / "docs" / name)
+    assert passage.model_dump(include={"heading", "page", "first_line", "last_line"}) == place
+    if lines := place["last_line"]:
+        assert passage.text in "\n".join((SHOP / "docs" / name).read_text("utf-8").splitlines()[:lines])
+
+
+def test_every_format_of_the_documents_has_such_a_place() -> None:
+    assert {Path(name).suffix for name in PLACES} == {path.suffix for path in (SHOP / "docs").iterdir()}
 
 
 async def test_the_questions_themselves_find_the_documents(shop) -> None:

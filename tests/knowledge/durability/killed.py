@@ -28,6 +28,7 @@ import chromadb.telemetry.product.posthog  # noqa: F401 - what each fork would i
 
 from agent.knowledge import probe
 from agent.knowledge.base import KnowledgeBase
+from agent.knowledge.ingest import MOST_WRITTEN
 from agent.knowledge.vectors.chroma import chroma_folder
 from tests.support.documents import assert_consistent, hashing
 
@@ -37,7 +38,10 @@ ABSENT = 0
 FIRST_SPAN = 0.8
 MENDING_SPAN = 0.2
 
-Acknowledge = Callable[[list[str]], None]
+# Said before a batch of so many passages is written.
+LARGE = "large"
+
+Tell = Callable[[list[str] | str], None]
 
 
 @dataclass
@@ -86,21 +90,23 @@ def mark(name: str, number: int) -> str:
     return f"{re.sub(r'[ .]', '', name)}x{number}"
 
 
-async def ingest(index: Path, docs: Path, acknowledge: Acknowledge) -> None:
-    """Index the documents, and acknowledge each batch once it is written or removed."""
+async def ingest(index: Path, docs: Path, tell: Tell) -> None:
+    """Index the documents, and tell the names of each batch once it is written or removed."""
     base = await KnowledgeBase.open(index, hashing(128))
     writer = base._parts.writer
     put, remove = writer.put, writer.remove
 
     def acknowledged_put(documents, vectors):
+        if sum(len(chunks) for _, chunks in documents) >= MOST_WRITTEN:
+            tell(LARGE)
         missing = put(documents, vectors)
         if not missing:
-            acknowledge([document.name for document, _ in documents])
+            tell([document.name for document, _ in documents])
         return missing
 
     def acknowledged_remove(collection, source, names):
         remove(collection, source, names)
-        acknowledge(list(names))
+        tell(list(names))
 
     writer.put, writer.remove = acknowledged_put, acknowledged_remove
     await base.index(docs)
@@ -207,30 +213,37 @@ def main() -> None:
     while outcome["kills"] < wanted:
         documents.change()
         out, into = os.pipe()
-        pid = running(partial(ingest, index, docs, lambda names, to=into: tell(to, names)))
+        pid = running(partial(ingest, index, docs, lambda said, to=into: send(to, said)))
         os.close(into)
         was_killed = killed(pid, chance.uniform(0.0, span))
         # Most of the kills are to fall into the run, wherever its end is on this machine.
         span *= 1.05 if was_killed else 0.8
         with os.fdopen(out) as lines:
-            acknowledged = [json.loads(line) for line in lines if line.endswith("\n")]
+            said = [json.loads(line) for line in lines if line.endswith("\n")]
+        acknowledged = [names for names in said if names != LARGE]
         for names in acknowledged:
             documents.acknowledge(names)
-        outcome += Counter(kills=was_killed, into_writing=was_killed and bool(acknowledged), written=len(acknowledged))
+        outcome += Counter(
+            kills=was_killed,
+            into_writing=was_killed and bool(acknowledged),
+            into_large=was_killed and said[-1:] == [LARGE],
+            written=len(acknowledged),
+            large=said.count(LARGE),
+        )
         looking = partial(look, index, documents.allowed())
         if chance.random() < 0.25:
             while_mending = killed(running(looking), chance.uniform(0.0, MENDING_SPAN))
             outcome += Counter(kills=while_mending, while_mending=while_mending)
         assert is_well(running(looking)), f"after {outcome}"
-    assert is_well(running(partial(ingest, index, docs, documents.acknowledge)))
+    assert is_well(running(partial(ingest, index, docs, lambda _: None)))
     documents.acknowledge(list(SIZES))
     assert is_well(running(partial(look, index, documents.allowed())))
     json.dump(outcome, sys.stdout)
 
 
-def tell(to: int, names: list[str]) -> None:
-    """Write names to a pipe, in one piece."""
-    os.write(to, f"{json.dumps(names)}\n".encode())
+def send(to: int, said: list[str] | str) -> None:
+    """Write what is said to a pipe, in one piece."""
+    os.write(to, f"{json.dumps(said)}\n".encode())
 
 
 if __name__ == "__main__":

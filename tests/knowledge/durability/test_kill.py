@@ -44,6 +44,7 @@ async def test_a_hundred_kills_lose_no_acknowledged_document_and_leave_none_half
     assert all(outcome["kills"] >= KILLS for outcome in outcomes)
     # They fell into the writing, and into the mending after an earlier kill.
     assert all(outcome["into_writing"] and outcome["while_mending"] for outcome in outcomes)
+    assert any(outcome.get("into_large") for outcome in outcomes)
 
 
 KILLED_IN_A_REMOVAL = """
