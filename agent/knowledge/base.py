@@ -126,11 +126,9 @@ class KnowledgeBase:
             try:
                 await ingest.run(source)
             except NoDocuments as error:
-                if not prune and known:
-                    kept = "What was indexed of it before is kept; selfhelp index --prune removes that"
-                    raise NoDocuments(f"{error}. {kept}") from error
                 if not prune:
-                    raise
+                    kept = ". What was indexed of it before is kept; selfhelp index --prune removes it" if known else ""
+                    raise NoDocuments(f"{error}{kept}") from error
             finally:
                 await source.close()
         report = ingest.report
