@@ -151,9 +151,8 @@ def limits_of(context: Context) -> dict[Scope, Limit]:
         context: its context, with every layer applied.
     """
     limits = context.budgets.limits()
-    if context.key_budget is None:  # there is no key that could be charged
-        limits.pop("key", None)
-    elif limit := stricter(context.budgets.key, context.key_budget):
+    limits.pop("key", None)
+    if context.key_budget and (limit := stricter(context.budgets.key, context.key_budget)).is_set:
         limits["key"] = limit
     return limits
 

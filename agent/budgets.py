@@ -34,7 +34,8 @@ class Limit(BaseModel):
         None, ge=0, title="Tokens", description="Tokens of prompts and replies.", examples=[50_000]
     )
 
-    def __bool__(self) -> bool:
+    @property
+    def is_set(self) -> bool:
         """Whether there is a limit."""
         return self.cost is not None or self.tokens is not None
 
@@ -56,13 +57,9 @@ class Budgets(BaseModel):
     key: Limit = Field(default_factory=Limit, title="Key", description="One API key in a day.")
     day: Limit = Field(default_factory=Limit, title="Day", description="Everybody together in a day.")
 
-    def __bool__(self) -> bool:
-        """Whether there is any limit."""
-        return any(self.limits().values())
-
     def limits(self) -> dict[Scope, Limit]:
         """Return the limits that there are."""
-        return {scope: limit for scope in SCOPES if (limit := getattr(self, scope))}
+        return {scope: limit for scope in SCOPES if (limit := getattr(self, scope)).is_set}
 
     def within(self, other: Budgets) -> Budgets:
         """Return the stricter of these and other budgets, limit by limit."""

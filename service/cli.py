@@ -20,6 +20,7 @@ from agent.context import Context
 from agent.errors import SelfhelpError, SettingsError
 from agent.knowledge.engines import EngineName
 from agent.knowledge.filters import Filter
+from agent.ledger.records import By, Wanted
 from agent.settings import Settings, SourceSettings, load_settings
 from service.assistants.commands import app as assistants_app
 from service.finetuning.commands import app as finetune_app
@@ -42,6 +43,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Run writes without asking.")]
 PersonaName = Annotated[str | None, typer.Option(help="The persona to speak as.")]
 Collection = Annotated[str, typer.Option(help="The collection of documents.")]
 Owner = Annotated[str | None, typer.Option(help="Whose documents they are, beside everybody's.")]
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only from or to this day, in UTC.")]
 Thread = Annotated[str | None, typer.Option(help="The thread to carry on; a new one by default.")]
 
 
@@ -309,6 +311,26 @@ def serve(
     settings = _settings()
     chosen = settings.service.host if host is None else host, settings.service.port if port is None else port
     serve_app(settings, *chosen, workers, proxies)
+
+
+@app.command()
+def usage(
+    *,
+    by: Annotated[By, typer.Option(help="What makes a group.")] = "day",
+    owner: Annotated[str | None, typer.Option(help="Whose calls; everybody's by default.")] = None,
+    since: Day = None,
+    until: Day = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report with plots to this file instead.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what model calls used and cost, whoever made them, and how the budgets of today stand."""
+    from service.usage import show_usage, write_usage_report
+
+    wanted = Wanted(by, owner, *(f"{day:%Y-%m-%d}" if day else None for day in (since, until)))
+    if html:
+        asyncio.run(write_usage_report(_settings(), wanted, html, console))
+    else:
+        asyncio.run(show_usage(_settings(), wanted, console, as_json=json))
 
 
 @app.command()

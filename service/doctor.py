@@ -9,6 +9,7 @@ import platform
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -20,13 +21,16 @@ from agent.errors import SelfhelpError
 from agent.knowledge import library
 from agent.knowledge.embedders import open_embedder
 from agent.knowledge.sources.site import Site
+from agent.models.endings import end_of
 from agent.models.failures import explained
 from agent.models.providers import default_model, open_model
 from agent.personas import find_personas
+from agent.prices import Prices, Tokens
 from agent.settings import Settings, load_settings, settings_file
 from tools.registry import loader
 
 REACH_SECONDS = 20.0
+SOON = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Check:
     name: str
     ok: bool
     found: str
+    warning: bool = False
 
 
 async def examine() -> list[Check]:
@@ -55,7 +60,8 @@ async def examine() -> list[Check]:
         "embedder": _embedder,
         "model": _model,
     }
-    return [python, *[await _check(name, look, settings) for name, look in looks.items()]]
+    checks = [await _check(name, look, settings) for name, look in looks.items()]
+    return [python, *checks, await asyncio.to_thread(_prices, settings), _endings(settings)]
 
 
 def report(checks: list[Check], console: Console, *, as_json: bool) -> None:
@@ -65,7 +71,8 @@ def report(checks: list[Check], console: Console, *, as_json: bool) -> None:
         return
     table = Table(box=None, show_header=False)
     for check in checks:
-        mark = Text("✓", style="green") if check.ok else Text("✗", style="red")
+        good = Text("!", style="yellow") if check.warning else Text("✓", style="green")
+        mark = good if check.ok else Text("✗", style="red")
         table.add_row(mark, check.name, Text(check.found))
     console.print(table)
 
@@ -78,6 +85,38 @@ async def _check(name: str, look: Callable[[Settings], Awaitable[str]], settings
         return Check(name, ok=False, found=str(error))
     except Exception as error:  # noqa: BLE001  whatever is wrong is what the doctor is asked for
         return Check(name, ok=False, found=explained(error))
+
+
+def _prices(settings: Settings) -> Check:
+    """Say of which models the price is not known, which is wrong where there is a budget in money."""
+    prices = Prices(settings.prices)
+    unknown = [name for name in _models(settings) if prices.cost(name, Tokens(1, 1)) is None]
+    if not unknown:
+        return Check("prices", ok=True, found="known")
+    limits = settings.budgets.limits().values()
+    found = f"not known of {', '.join(unknown)}: give them under [prices] in selfhelp.toml"
+    if any(limit.cost is not None for limit in limits):
+        return Check("prices", ok=False, found=f"{found}, as they are not asked while there is a budget in money")
+    return Check("prices", ok=True, found=found, warning=True)
+
+
+def _endings(settings: Settings) -> Check:
+    """Say which models end soon, as far as that is known without asking anybody."""
+    ends = {name: end for name in _models(settings) if (end := end_of(name)) and end - today() < SOON}
+    if not ends:
+        return Check("model's end", ok=True, found="none is known to be near")
+    said = ", ".join(f"{name} {'ended' if end <= today() else 'ends'} on {end}" for name, end in ends.items())
+    return Check("model's end", ok=all(end > today() for end in ends.values()), found=said, warning=True)
+
+
+def _models(settings: Settings) -> list[str]:
+    first = settings.model or default_model(settings)
+    return list(dict.fromkeys(filter(None, (first, *settings.fallbacks, settings.cascade))))
+
+
+def today() -> date:
+    """Return the day, in UTC."""
+    return datetime.now(UTC).date()
 
 
 async def _settings(settings: Settings) -> str:
