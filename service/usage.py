@@ -70,22 +70,24 @@ async def write_usage_report(settings: Settings, wanted: Wanted, path: Path, con
 
 def budget_line(standing: Standing) -> str:
     """Write how a budget stands in one line."""
-    used, limit = _amounts(standing.used, standing.cost is None), _amounts(standing.limit, unknown=False)
+    limit = _amounts(standing.limit)
+    unknown = standing.cost is None and standing.limit.cost is not None
+    used = f"what is used of {limit} is not known" if unknown else f"{_amounts(standing.used)} of {limit} is used"
     free = f"it starts afresh on {standing.free[:10]} at 00:00 UTC" if standing.free else "it never starts afresh"
-    return f"budget of {standing.scope}: {used} of {limit} is used; {free}"
+    return f"budget of {standing.scope}: {used}; {free}"
 
 
-def _amounts(limit: Limit, unknown: bool) -> str:
-    cost = [dollars(limit.cost)] if limit.cost is not None else ["unknown cost"] if unknown else []
+def _amounts(limit: Limit) -> str:
+    cost = [dollars(limit.cost)] if limit.cost is not None else []
     tokens = [f"{limit.tokens:,} tokens"] if limit.tokens is not None else []
     return ", ".join((*cost, *tokens))
 
 
 def _table(wanted: Wanted, groups: list[Used]) -> Table:
-    table = Table(box=None)
-    table.add_column(wanted.by)
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column(wanted.by, overflow="fold")
     for name in ("calls", "input", "cached", "output", "reasoning", "cost"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for group in groups:
         table.add_row(Text(visible(group.key or "–")), *_cells(group))
     if len(groups) > 1:

@@ -60,7 +60,11 @@ def _summary(wanted: Wanted, used: Used) -> Markup:
     more = (
         f"{cached} of the prompts' tokens came from the provider's cache; {reasoning} of the replies' were reasoning."
     )
-    unknown = f"The price of {used.unknown:,} calls is not known: no plot or sum holds it." if used.unknown else ""
+    unknown = (
+        f"The price of {used.unknown:,} calls is not known: sums and plots of dollars leave them out."
+        if used.unknown
+        else ""
+    )
     return joined(*(element("p", line) for line in (said, more, unknown) if line))
 
 
