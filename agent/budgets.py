@@ -69,13 +69,23 @@ class Budgets(BaseModel):
 class Spent(TypedDict):
     """A budget that allowed no further model call."""
 
-    scope: Annotated[Scope, Field(description="What it is of.")]
-    unit: Annotated[Literal["cost", "tokens"], Field(description="What it is in: US dollars, or tokens.")]
-    limit: Annotated[float, Field(description="The most that may be used.")]
-    used: Annotated[NotRequired[float], Field(description="What is used; left out where that is not known or shown.")]
-    needed: Annotated[NotRequired[float], Field(description="The most that the next call might have used.")]
-    free: Annotated[str | None, Field(description="When it is free again; null where it never is.")]
-    notice: Annotated[str, Field(description="The same in words.")]
+    scope: Annotated[Scope, Field(description="What it is of.", examples=["day"])]
+    unit: Annotated[
+        Literal["cost", "tokens"], Field(description="What it is in: US dollars, or tokens.", examples=["cost"])
+    ]
+    limit: Annotated[float, Field(description="The most that may be used.", examples=[5.0])]
+    used: Annotated[
+        NotRequired[float],
+        Field(description="What is used; left out where it is not known or shown.", examples=[4.9]),
+    ]
+    needed: Annotated[
+        NotRequired[float], Field(description="The most that the next call might have used.", examples=[0.2])
+    ]
+    free: Annotated[
+        str | None,
+        Field(description="When it is free again; null where it never is.", examples=["2026-11-27T00:00Z"]),
+    ]
+    notice: Annotated[str, Field(description="The same in words.", examples=["Today's budget is spent."])]
 
 
 class BudgetSpent(ModelUnavailable):

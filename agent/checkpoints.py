@@ -11,6 +11,7 @@ from typing import Any
 
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base.id import UUID
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
@@ -20,7 +21,12 @@ from agent.settings import Settings, load_settings
 THREADS_FILE = "threads.sqlite"
 BUSY_MILLISECONDS = 10_000
 
+_CONNECTIONS = 4  # LangGraph's checkpointer uses one at a time
+_PATIENCE = 10.0  # seconds to wait for a connection
+
 _RUN = "json_extract(CAST(metadata AS TEXT), '$.run_id')"
+_LATEST = "SELECT thread_id, max(checkpoint_id) FROM checkpoints WHERE checkpoint_ns = '' GROUP BY thread_id"
+_FROM_1582 = 12219292800.0
 _OF_RUN = f"SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_RUN} = :run"
 _BUILT_ON = (
     f"SELECT 1 FROM checkpoints WHERE {_RUN} IS NOT :run "
@@ -64,6 +70,29 @@ async def open_checkpointer(settings: Settings) -> AsyncIterator[BaseCheckpointS
         yield checkpointer
 
 
+async def last_changes(checkpointer: BaseCheckpointSaver[Any]) -> dict[str, float]:
+    """Return when each thread last changed, in seconds since 1970, by its id.
+
+    Args:
+        checkpointer: one that `open_checkpointer` gave.
+    """
+    if isinstance(checkpointer, AsyncSqliteSaver):
+        async with checkpointer.lock, checkpointer.conn.execute(_LATEST) as found:
+            rows = await found.fetchall()
+    else:
+        from psycopg.rows import tuple_row
+
+        pool = checkpointer.conn  # type: ignore[attr-defined]
+        async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
+            rows = await (await cursor.execute(_LATEST)).fetchall()
+    return {thread: _time_of(checkpoint) for thread, checkpoint in rows}
+
+
+def _time_of(checkpoint_id: str) -> float:
+    # LangGraph's ids of checkpoints are times, counted as in RFC 9562: in 100 ns from October 1582.
+    return UUID(checkpoint_id).time / 1e7 - _FROM_1582
+
+
 @asynccontextmanager
 async def threads() -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """Open the checkpointer for the LangGraph server, which names this function in langgraph.json."""
@@ -92,7 +121,9 @@ async def _connected(path: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(path)
     try:
         # With a write-ahead log, NORMAL loses nothing when the process dies, and saves a flush at every checkpoint.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MILLISECONDS}"):
+        # What is deleted is written over.
+        kept = ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MILLISECONDS}", "secure_delete=ON")
+        for pragma in kept:
             await connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         await connection.close()
@@ -104,20 +135,31 @@ async def _connected(path: Path) -> aiosqlite.Connection:
 async def _postgres(address: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     try:
         from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-        from psycopg import OperationalError
+        from psycopg import AsyncConnection, OperationalError
+        from psycopg.rows import dict_row
+        from psycopg_pool import AsyncConnectionPool
     except ImportError:
         raise SettingsError(
             "SELFHELP_DATABASE_URL needs PostgreSQL support: pip install 'selfhelp[postgres]'"
         ) from None
-    saver = AsyncPostgresSaver.from_conn_string(address, serde=JsonPlusSerializer())
     try:
-        checkpointer = await saver.__aenter__()
+        # A pool tries for long what one connection finds out at once.
+        await (await AsyncConnection.connect(address)).close()
     except OperationalError:  # its text repeats the address, with the password
         raise SettingsError(
             "PostgreSQL cannot be reached: check SELFHELP_DATABASE_URL and that the server runs"
         ) from None
-    try:
+    # A database that was away is connected to again: what a pool gives out has been tried.
+    pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]] = AsyncConnectionPool(
+        address,
+        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
+        min_size=1,
+        max_size=_CONNECTIONS,
+        timeout=_PATIENCE,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    async with pool:
+        checkpointer = AsyncPostgresSaver(pool, serde=JsonPlusSerializer())
         await checkpointer.setup()
         yield checkpointer
-    finally:
-        await saver.__aexit__(None, None, None)

@@ -28,35 +28,35 @@ class Action(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str
-    args: dict[str, Any]
+    name: str = Field(description="Name of the tool, as it was.", examples=["create_refund"])
+    args: dict[str, Any] = Field(description="Its arguments, as they are to be.", examples=[{"order": 1042}])
 
 
 class Approve(BaseModel):
     """Run it."""
 
-    type: Literal["approve"]
+    type: Literal["approve"] = Field(description="Always approve.", examples=["approve"])
 
 
 class Edit(BaseModel):
     """Run it with other arguments."""
 
-    type: Literal["edit"]
-    edited_action: Action
+    type: Literal["edit"] = Field(description="Always edit.", examples=["edit"])
+    edited_action: Action = Field(description="The call as it is to be.")
 
 
 class Reject(BaseModel):
     """Do not run it."""
 
-    type: Literal["reject"]
-    message: str = ""
+    type: Literal["reject"] = Field(description="Always reject.", examples=["reject"])
+    message: str = Field("", description="Why, for the model to hear.", examples=["not today"])
 
 
 class Respond(BaseModel):
     """Do not run it, and take this for its result."""
 
-    type: Literal["respond"]
-    message: str
+    type: Literal["respond"] = Field(description="Always respond.", examples=["respond"])
+    message: str = Field(description="What stands for its result.", examples=["it is done already"])
 
 
 Decision = Annotated[Approve | Edit | Reject | Respond, Field(discriminator="type")]

@@ -166,7 +166,9 @@ class SqliteIntents:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=30)
         # A commit is to survive a power cut, not only a kill. No WAL: processes that turn it on at once are locked out.
-        connection.executescript(f"PRAGMA synchronous = EXTRA; {_SCHEMA.format(real='REAL')}")
+        connection.executescript(
+            f"PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON; {_SCHEMA.format(real='REAL')}"
+        )
         return connection
 
     @contextmanager

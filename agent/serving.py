@@ -34,6 +34,19 @@ class JwtSettings(BaseModel):
         return url
 
 
+class RetentionSettings(BaseModel):
+    """How long things are kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    threads_days: int | None = Field(
+        None, ge=1, description="Days after which a thread that nobody uses is deleted; kept for ever when empty."
+    )
+    documents_days: int | None = Field(
+        None, ge=1, description="Days after which an uploaded document is deleted; kept for ever when empty."
+    )
+
+
 class ServiceSettings(BaseModel):
     """How the service listens, and whom it lets in."""
 

@@ -15,7 +15,7 @@ from agent.context import Context
 from agent.errors import SettingsError
 from agent.mcp_servers import McpSettings
 from agent.prices import Price
-from agent.serving import ServiceSettings
+from agent.serving import RetentionSettings, ServiceSettings
 
 SETTINGS_FILE = "selfhelp.toml"
 
@@ -87,6 +87,9 @@ class Settings(Context, BaseSettings):
     qdrant_key: SecretStr | None = Field(None, description="Key of that server.")
     service: ServiceSettings = Field(
         default_factory=ServiceSettings, description="How the service listens, and whom it lets in."
+    )
+    retention: RetentionSettings = Field(
+        default_factory=RetentionSettings, description="How long threads and documents are kept."
     )
     database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
 

@@ -39,32 +39,37 @@ class Passage(BaseModel):
 class Source(TypedDict):
     """A passage with its number in the thread."""
 
-    number: int
-    id: str
-    document: str
-    title: str
-    heading: str
-    page: int | None
-    first_line: int | None
-    last_line: int | None
-    uri: str
-    text: str
-    score: float
+    number: Annotated[int, Field(description="What the answer cites it by.", examples=[1])]
+    id: Annotated[str, Field(description="Key of the passage in the knowledge base.", examples=["5f0c"])]
+    document: Annotated[str, Field(description="Name of the document within its source.", examples=["returns.md"])]
+    title: Annotated[str, Field(description="Title of the document.", examples=["Returns"])]
+    heading: Annotated[str, Field(description="Headings above it, outermost first.", examples=["Returns › Tents"])]
+    page: Annotated[int | None, Field(description="Page that it starts on, where there are pages.", examples=[3])]
+    first_line: Annotated[int | None, Field(description="Line that it starts on, where there are lines.", examples=[5])]
+    last_line: Annotated[int | None, Field(description="Line that it ends on.", examples=[9])]
+    uri: Annotated[str, Field(description="Where the document can be opened.", examples=["docs/returns.md"])]
+    text: Annotated[str, Field(description="The passage, as it stands there.", examples=["Tents: 30 days."])]
+    score: Annotated[float, Field(description="How well it fits the query, from 0 to 1.", examples=[0.82])]
 
 
 class Step(TypedDict):
     """One tool call of the turn's plan."""
 
-    id: Annotated[str, Field(description="Id of the tool call, as its ToolMessage carries it.")]
-    number: Annotated[int, Field(description="Place in its reply, from 1: what `${N}` refers to.")]
-    round: Annotated[int, Field(description="Which reply of the turn asked for it, from 1.")]
-    tool: Annotated[str, Field(description="Name of the tool.")]
-    args: Annotated[dict[str, Any], Field(description="Arguments as the model wrote them, references included.")]
-    resolved: Annotated[Any, Field(description="Arguments it ran with; a list of them where it fanned out.")]
-    status: Annotated[StepStatus, Field(description="What became of it.")]
-    error: Annotated[str | None, Field(description="Why it failed or was skipped.")]
-    started: Annotated[float | None, Field(description="Start, in seconds since 1970.")]
-    ended: Annotated[float | None, Field(description="End, in seconds since 1970.")]
+    id: Annotated[str, Field(description="Id of the tool call, as its ToolMessage carries it.", examples=["call_7d"])]
+    number: Annotated[int, Field(description="Place in its reply, from 1: what `${N}` refers to.", examples=[1])]
+    round: Annotated[int, Field(description="Which reply of the turn asked for it, from 1.", examples=[1])]
+    tool: Annotated[str, Field(description="Name of the tool.", examples=["getOrder"])]
+    args: Annotated[
+        dict[str, Any],
+        Field(description="Arguments as the model wrote them, references included.", examples=[{"id": "${1.order}"}]),
+    ]
+    resolved: Annotated[
+        Any, Field(description="Arguments it ran with; a list of them where it fanned out.", examples=[{"id": 1042}])
+    ]
+    status: Annotated[StepStatus, Field(description="What became of it.", examples=["finished"])]
+    error: Annotated[str | None, Field(description="Why it failed or was skipped.", examples=[None])]
+    started: Annotated[float | None, Field(description="Start, in seconds since 1970.", examples=[1790000000.1])]
+    ended: Annotated[float | None, Field(description="End, in seconds since 1970.", examples=[1790000000.4])]
 
 
 class Outcome(TypedDict):
@@ -84,33 +89,39 @@ class Outcome(TypedDict):
 class ModelCall(TypedDict):
     """What one model call used. Tokens are 0 where the provider did not count them."""
 
-    id: Annotated[str, Field(description="Id of the call.")]
-    node: Annotated[str, Field(description="The node that asked.")]
-    round: Annotated[int, Field(description="Which reply of the turn it was for, from 1.")]
-    model: Annotated[str, Field(description="The model, as provider:model.")]
-    at: Annotated[float, Field(description="When it began, in seconds since 1970.")]
-    input: Annotated[int, Field(description="Tokens of the prompt.")]
-    cached: Annotated[int, Field(description="Those of them that the provider had kept.")]
-    cache_write: Annotated[int, Field(description="Those of them that the provider keeps from then on.")]
-    output: Annotated[int, Field(description="Tokens of the reply.")]
-    reasoning: Annotated[int, Field(description="Those of them that it thought with.")]
-    cost: Annotated[float | None, Field(description="US dollars; null where the price is not known.")]
+    id: Annotated[str, Field(description="Id of the call.", examples=["7d1c"])]
+    node: Annotated[str, Field(description="The node that asked.", examples=["planner"])]
+    round: Annotated[int, Field(description="Which reply of the turn it was for, from 1.", examples=[1])]
+    model: Annotated[str, Field(description="The model, as provider:model.", examples=["openai:gpt-6-luna"])]
+    at: Annotated[float, Field(description="When it began, in seconds since 1970.", examples=[1790000000.0])]
+    input: Annotated[int, Field(description="Tokens of the prompt.", examples=[1500])]
+    cached: Annotated[int, Field(description="Those of them that the provider had kept.", examples=[1024])]
+    cache_write: Annotated[int, Field(description="Those of them that the provider keeps from then on.", examples=[0])]
+    output: Annotated[int, Field(description="Tokens of the reply.", examples=[80])]
+    reasoning: Annotated[int, Field(description="Those of them that it thought with.", examples=[0])]
+    cost: Annotated[
+        float | None, Field(description="US dollars; null where the price is not known.", examples=[0.0002])
+    ]
 
 
 class Usage(TypedDict):
     """What the turn used. `cost` is in US dollars, and None as soon as one call's price is unknown."""
 
-    calls: list[ModelCall]
-    input: int
-    cached: int
-    cache_write: int
-    output: int
-    reasoning: int
-    cost: float | None
-    citations_removed: int
-    links_removed: int
-    reused: Annotated[bool, Field(description="Whether the answer was kept from before, and no model was asked.")]
-    spent: Annotated[Spent | None, Field(description="The budget that allowed no further model call, if any.")]
+    calls: Annotated[list[ModelCall], Field(description="Each model call.")]
+    input: Annotated[int, Field(description="Tokens of all prompts.", examples=[3100])]
+    cached: Annotated[int, Field(description="Those of them that the provider had kept.", examples=[2048])]
+    cache_write: Annotated[int, Field(description="Those of them that the provider keeps from then on.", examples=[0])]
+    output: Annotated[int, Field(description="Tokens of all replies.", examples=[160])]
+    reasoning: Annotated[int, Field(description="Those of them that were thought with.", examples=[0])]
+    cost: Annotated[float | None, Field(description="US dollars; null if one price is not known.", examples=[0.0004])]
+    citations_removed: Annotated[int, Field(description="Numbers that stood for no passage.", examples=[0])]
+    links_removed: Annotated[int, Field(description="Links and images that were not let through.", examples=[0])]
+    reused: Annotated[
+        bool, Field(description="Whether the answer was kept from before, and no model was asked.", examples=[False])
+    ]
+    spent: Annotated[
+        Spent | None, Field(description="The budget that allowed no further model call, if any.", examples=[None])
+    ]
 
 
 class Summary(TypedDict):

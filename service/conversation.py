@@ -172,13 +172,13 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         checkpointer = await self._stack.enter_async_context(open_checkpointer(self.settings))
-        self._threads = checkpointer
+        self.checkpointer = checkpointer
         self.graph = build(settings=self.settings, checkpointer=checkpointer, **self._options)
         return self
 
     async def latest_thread(self) -> str | None:
         """Return the id of the thread that was talked in last, if there is any."""
-        async for latest in self._threads.alist(None, limit=1):
+        async for latest in self.checkpointer.alist(None, limit=1):
             return str(latest.config["configurable"]["thread_id"])
         return None
 

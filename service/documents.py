@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.errors import SelfhelpError
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.formats import kind_of
+from service import metrics
 from service.records.tables import documents
 
 Status = Literal["queued", "indexing", "indexed", "failed"]
@@ -130,6 +131,12 @@ class Documents:
         async with self._database.connect() as connection:
             return [Document(**row) for row in (await connection.execute(wanted)).mappings()]
 
+    async def older_than(self, before: float) -> list[Document]:
+        """Return everybody's documents that came before a time, for `service.retention`."""
+        async with self._database.connect() as connection:
+            found = await connection.execute(select(documents).where(documents.c.created < before))
+            return [Document(**row) for row in found.mappings()]
+
     async def get(self, document_id: str, owner: str) -> Document | None:
         """Return a document of a person."""
         wanted = select(documents).where(documents.c.id == document_id, documents.c.owner == owner)
@@ -151,6 +158,10 @@ class Documents:
         async with self._database.begin() as connection:
             await connection.execute(delete(documents).where(documents.c.id == document.id))
 
+    async def settled(self) -> None:
+        """Wait until all that was to be indexed here is, or has failed."""
+        await self._queue.join()
+
     async def passages(self) -> dict[str, int]:
         """Return how many passages each source has, by its key."""
         base = await self._knowledge()
@@ -171,6 +182,7 @@ class Documents:
                 )
             if row:
                 await self._index(Document(**row))
+            self._queue.task_done()
 
     async def _index(self, document: Document) -> None:
         await self._note(document.id, status="indexing")
@@ -190,6 +202,8 @@ class Documents:
             await base.remove(str(self.path(document)), collection=document.collection)
 
     async def _note(self, document_id: str, **values: Any) -> bool:
+        if values["status"] in ("indexed", "failed"):
+            metrics.DOCUMENTS.labels(values["status"]).inc()
         change = update(documents).where(documents.c.id == document_id).values(**values, updated=time.time())
         async with self._database.begin() as connection:
             return bool((await connection.execute(change)).rowcount)

@@ -69,12 +69,23 @@ def end_of(span: str | None) -> float | None:
     Raises:
         SettingsError: it is no span.
     """
-    if span is None:
-        return None
+    return None if span is None else time.time() + seconds_of(span, "--expires")
+
+
+def seconds_of(span: str, option: str) -> int:
+    """Return the seconds of a span such as 90d.
+
+    Args:
+        span: the span.
+        option: what it was given as.
+
+    Raises:
+        SettingsError: it is no span.
+    """
     found = _SPAN.fullmatch(span)
     if found is None:
-        raise SettingsError(f"--expires {span} is no span of time: write 30m, 12h, 90d or 4w")
-    return time.time() + int(found[1]) * _SECONDS[found[2]]
+        raise SettingsError(f"{option} {span} is no span of time: write 30m, 12h, 90d or 4w")
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def _state(key: Key) -> str:

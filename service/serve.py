@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -36,6 +40,11 @@ def serve(settings: Settings, host: str, port: int, workers: int, proxies: str |
         SettingsError: the service would be open to others without a key.
     """
     asyncio.run(_refuse_open_door(settings, host))
+    with _counting_together() if workers > 1 else nullcontext():
+        _run(host, port, workers, proxies)
+
+
+def _run(host: str, port: int, workers: int, proxies: str | None) -> None:
     uvicorn.run(
         "service.serve:app",
         factory=True,
@@ -52,6 +61,16 @@ def serve(settings: Settings, host: str, port: int, workers: int, proxies: str |
         timeout_worker_healthcheck=_START,
         log_config=_logging(),
     )
+
+
+@contextmanager
+def _counting_together() -> Iterator[None]:
+    """Have processes count into files of one folder, so that whichever is asked for metrics tells of all."""
+    from service.metrics import TOGETHER
+
+    with TemporaryDirectory(prefix="selfhelp-metrics-") as folder:
+        os.environ.setdefault(TOGETHER, folder)
+        yield
 
 
 def app() -> FastAPI:

@@ -8,8 +8,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.http.callers import let_in
-from service.http.problems import Problem, problem_answer
+from service.http.problems import Problem, database_is_away, problem_answer
 from service.http.services import Services
+from service.records.database import database_errors
 
 # What says nothing about anybody: the page and its files, the documentation, whether the process is up.
 OPEN = frozenset({"/", "/favicon.ico", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/healthz", "/readyz", "/ok"})
@@ -43,6 +44,9 @@ class Admission:
                 await stack.enter_async_context(services.limits.request(caller))
             except Problem as problem:
                 await problem_answer(problem)(scope, receive, send)
+                return
+            except database_errors() as error:
+                await problem_answer(database_is_away(error))(scope, receive, send)
                 return
             let_in(scope, caller)
             await self._app(scope, receive, send)

@@ -10,11 +10,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from agent.settings import Settings, load_settings
-from service.http import approvals, documents, feedback, health, me, personas, runs, threads, usage
+from service.http import approvals, documents, feedback, health, me, metrics, personas, runs, threads, usage
 from service.http.documentation import add_documentation
 from service.http.openai import api as openai
 from service.http.page import add_page
-from service.http.problems import add_problems
+from service.http.problems import FAILURES, add_problems
 from service.http.security import add_security
 from service.http.services import open_services
 
@@ -46,12 +46,14 @@ def create_app(settings: Settings | None = None, *, pages: tuple[str, ...] = ())
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        responses=FAILURES,
     )
     add_problems(app)
     add_security(app, settings, pages)
+    metrics.add_metrics(app)
     add_documentation(app)
     app.include_router(openai.router)
-    for part in (threads, runs, approvals, documents, feedback, usage, personas, me, health):
+    for part in (threads, runs, approvals, documents, feedback, usage, personas, me, health, metrics):
         app.include_router(part.router)
     add_page(app)
     return app

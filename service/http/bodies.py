@@ -40,7 +40,9 @@ class NewThread(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     title: Title = Field("", description="Title; when empty, the first words of the first question.")
-    persona: Persona | None = Field(None, description="Who speaks; as the settings say when left out.")
+    persona: Persona | None = Field(
+        None, description="Who speaks; as the settings say when left out.", examples=["helpdesk"]
+    )
     details: Details = Field(default_factory=dict, description="Anything to keep with it.")
 
 
@@ -49,9 +51,11 @@ class ThreadChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Title | None = Field(None, description="Title.")
-    persona: Persona | None = Field(None, description="Who speaks from now on.")
-    details: Details | None = Field(None, description="Anything to keep with it, in place of what was kept.")
+    title: Title | None = Field(None, description="Title.", examples=["Returning a tent"])
+    persona: Persona | None = Field(None, description="Who speaks from now on.", examples=["tutor"])
+    details: Details | None = Field(
+        None, description="Anything to keep with it, in place of what was kept.", examples=[{"ticket": 8}]
+    )
 
 
 class ThreadBody(BaseModel):
@@ -74,7 +78,7 @@ class RunContext(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    persona: Persona | None = Field(None, description="Who speaks in this run.")
+    persona: Persona | None = Field(None, description="Who speaks in this run.", examples=["tutor"])
     temperature: float | None = Field(
         None, ge=0, le=2, description="Sampling temperature, where the model takes one.", examples=[0.2]
     )

@@ -22,7 +22,10 @@ DocumentId = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of the document.", examples=["3f6c1d"])
 ]
 Files = Annotated[
-    list[UploadFile], File(min_length=1, max_length=MOST_FILES, description="The files, with their names.")
+    list[UploadFile],
+    File(
+        min_length=1, max_length=MOST_FILES, description="The files, with their names.", examples=[["# Returns\n\n…"]]
+    ),
 ]
 Collection = Annotated[
     str, Form(pattern=r"^[A-Za-z0-9_-]{1,100}$", description="Collection that they go into.", examples=["default"])

@@ -16,7 +16,6 @@ from service.http.owned import thread_of
 from service.http.problems import not_found
 from service.http.services import Shared
 from service.records.tables import feedback
-from service.threads.history import History
 from service.threads.messages import Feedback
 
 router = APIRouter(prefix="/api", tags=["Feedback"])
@@ -51,7 +50,7 @@ async def give_feedback(
 ) -> FeedbackBody:
     """Say what you think of an answer, in place of what you said before."""
     await thread_of(thread_id, shared, caller)
-    messages = await History(shared.graph, shared.database).messages(thread_id)
+    messages = await shared.history.messages(thread_id)
     if not any(message.id == message_id and message.role == "assistant" for message in messages):
         raise not_found("answer")
     said = FeedbackBody(

@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from agent.errors import SelfhelpError
+from service.records.database import database_errors
 
 INTERNAL = 500
+
+log = logging.getLogger(__name__)
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+class Failure(BaseModel):
+    """What is wrong."""
+
+    message: str = Field(description="What is wrong and what to do.", examples=["there is no such thread"])
+    type: str = Field(description="Its kind, as OpenAI names kinds.", examples=["not_found_error"])
+    param: str | None = Field(description="The field that is wrong, where it is one.", examples=[None])
+    code: str | None = Field(description="A word that programs go by.", examples=["not_found"])
+
+
+class Failed(BaseModel):
+    """An error, in OpenAI's shape."""
+
+    error: Failure = Field(description="What is wrong.")
+
+
+# What every path may answer with.
+FAILURES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Failed, "description": "The request cannot be met."},
+    "5XX": {"model": Failed, "description": "The service cannot meet any such request now."},
+}
 
 
 class Problem(HTTPException):
@@ -49,6 +78,13 @@ def problem_answer(problem: HTTPException) -> JSONResponse:
     return _answer(problem.status_code, str(problem.detail), code, param, problem.headers)
 
 
+def database_is_away(error: Exception) -> Problem:
+    """Return the problem of a database that cannot be used. What drivers say of it stays in the log."""
+    log.error("the database cannot be used: %s", type(error).__name__)
+    message = "the service's database cannot be used now: ask again soon"
+    return Problem(503, message, code="unavailable", headers={"Retry-After": "5"})
+
+
 def add_problems(app: FastAPI) -> None:
     """Have an app answer errors in this shape."""
 
@@ -61,6 +97,12 @@ def add_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         param = ".".join(str(part) for part in first["loc"][1:]) or None
         return _answer(422, f"{param or first['loc'][0]}: {first['msg']}", "invalid", param)
+
+    async def away(_: Request, error: Exception) -> JSONResponse:
+        return problem_answer(database_is_away(error))
+
+    for kind in database_errors():
+        app.add_exception_handler(kind, away)
 
     @app.exception_handler(SelfhelpError)
     async def selfhelp(_: Request, error: SelfhelpError) -> JSONResponse:

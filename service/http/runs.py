@@ -14,16 +14,16 @@ from service.http.owned import run_of, thread_of, waiting_of
 from service.http.personas import check_persona
 from service.http.problems import Problem, not_found
 from service.http.services import Shared
-from service.http.streams import last_seen, stream
+from service.http.streams import EVENTS, last_seen, stream
 from service.runs.records import Busy, NoThread
 from service.threads.messages import Message
 
 router = APIRouter(prefix="/api", tags=["Runs"])
 
-EVENTS = "text/event-stream"
+EVENT_STREAM = "text/event-stream"
 
 Stream = Annotated[bool, Query(alias="stream", description="Whether to return the run's events.", examples=[False])]
-Accept = Annotated[str, Header(description="text/event-stream does the same as stream.", examples=[EVENTS])]
+Accept = Annotated[str, Header(description="text/event-stream does the same as stream.", examples=[EVENT_STREAM])]
 
 
 class EndedRun(RunBody):
@@ -33,7 +33,7 @@ class EndedRun(RunBody):
     waiting: Waiting | None = Field(description="What it waits for, if it does.", examples=[None])
 
 
-@router.post("/threads/{thread_id}/runs", status_code=202, response_model=RunBody)
+@router.post("/threads/{thread_id}/runs", status_code=202, response_model=RunBody, responses=EVENTS)
 async def create_run(
     thread_id: ThreadId,
     new: NewRun,
@@ -59,7 +59,7 @@ async def create_run(
         raise not_found("thread") from None
     except Busy as error:
         raise Problem(409, str(error), code="busy") from None
-    if as_stream or EVENTS in accept:
+    if as_stream or EVENT_STREAM in accept:
         return stream(shared.runner, run.id, 0)
     return RunBody.model_validate(run)
 
@@ -70,7 +70,7 @@ async def get_run(run_id: RunId, shared: Shared, caller: Authenticated) -> RunBo
     return RunBody.model_validate(await run_of(run_id, shared, caller))
 
 
-@router.get("/runs/{run_id}/events", response_class=Response)
+@router.get("/runs/{run_id}/events", response_class=Response, responses=EVENTS)
 async def follow_run(
     run_id: RunId, shared: Shared, caller: Authenticated, last_event_id: LastEventId = None, after: After = None
 ) -> Response:

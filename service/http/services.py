@@ -12,7 +12,9 @@ from fastapi import Depends, Request
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from agent.answer_store import AnswerStore
 from agent.checkpoints import open_checkpointer
+from agent.intents import open_intents
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.library import open_knowledge
 from agent.ledger.ledger import Ledger
@@ -23,7 +25,11 @@ from service.http.callers import Callers
 from service.http.limits import Limits
 from service.records.database import open_database
 from service.records.keys import Keys
+from service.retention import Retention
 from service.runs.runner import Runner
+from service.threads.archive import Archive
+from service.threads.deletion import Deletion
+from service.threads.history import History
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Services:
         knowledge: opens the knowledge base.
         documents: people's own documents.
         ledger: what model calls used.
+        history: reads threads.
+        deletion: deletes them.
     """
 
     settings: Settings
@@ -53,6 +61,8 @@ class Services:
     knowledge: Callable[[], Awaitable[KnowledgeBase]]
     documents: Documents
     ledger: Ledger
+    history: History
+    deletion: Deletion
 
 
 @asynccontextmanager
@@ -70,6 +80,11 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         runner = await stack.enter_async_context(Runner(graph, database))
         knowledge = partial(open_knowledge, settings)
         documents = await stack.enter_async_context(Documents(database, settings.data_dir, knowledge))
+        history = History(graph, database)
+        kept = open_intents(settings), history, AnswerStore(settings)
+        deletion = Deletion(database, runner.cancel, checkpointer, *kept)
+        retention = Retention(settings.retention, Archive(database, checkpointer, deletion), documents)
+        await stack.enter_async_context(retention.open())
         yield Services(
             settings,
             database,
@@ -81,6 +96,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             knowledge,
             documents,
             Ledger(settings),
+            history,
+            deletion,
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
@@ -16,6 +17,24 @@ from service.runs.runner import Runner
 
 # Proxies give a silent connection up after half a minute and more.
 QUIET_SECONDS = 15.0
+
+_EXAMPLE = """\
+id: 1
+event: token
+data: {"text": "Within 30 days [1]."}
+
+id: 2
+event: end
+data: {"status": "finished"}
+
+"""
+# What /docs says of a response of this kind.
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The run's events: token, step, waiting, restart, answer, error, and end as the last.",
+        "content": {"text/event-stream": {"example": _EXAMPLE}},
+    }
+}
 
 # Without these, proxies hold pieces back to send them together.
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

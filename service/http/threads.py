@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from agent.answer_store import AnswerStore
-from agent.intents import open_intents
 from agent.state import Source
 from service.http.bodies import NewThread, Page, RunBody, Text, ThreadBody, ThreadChange, ThreadId, Waiting
 from service.http.callers import Authenticated
@@ -16,10 +14,8 @@ from service.http.owned import run_under_way, thread_of, waiting_of
 from service.http.personas import check_persona
 from service.http.problems import Problem, not_found
 from service.http.services import Shared
-from service.threads.deletion import Deletion
 from service.threads.export import markdown
 from service.threads.forks import Forks
-from service.threads.history import History
 from service.threads.messages import Message
 from service.threads.store import ThreadStore
 
@@ -29,6 +25,20 @@ Limit = Annotated[int, Query(ge=1, le=200, description="The most threads to retu
 After = Annotated[Text | None, Query(max_length=200, description="`next` of the page before.", examples=[None])]
 Words = Annotated[Text, Query(max_length=200, description="Words in the title.", examples=["tent"])]
 Format = Annotated[Literal["json", "markdown"], Query(description="What to return.", examples=["markdown"])]
+
+
+SourceNumber = Annotated[int, Path(description="What the answer cites it by.", examples=[1])]
+
+
+_FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The thread as a file.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}, "example": {"title": "Returning a tent"}},
+            "text/markdown": {"schema": {"type": "string"}, "example": "# Returning a tent"},
+        },
+    }
+}
 
 
 class WholeThread(ThreadBody):
@@ -91,7 +101,7 @@ async def get_thread(thread_id: ThreadId, shared: Shared, caller: Authenticated)
     run = await run_under_way(thread, shared)
     return WholeThread(
         **vars(thread),
-        messages=await History(shared.graph, shared.database).messages(thread_id),
+        messages=await shared.history.messages(thread_id),
         waiting=await waiting_of(run, thread, shared) if run else None,
         run=RunBody.model_validate(run) if run else None,
     )
@@ -117,10 +127,7 @@ async def change_thread(thread_id: ThreadId, change: ThreadChange, shared: Share
 async def delete_thread(thread_id: ThreadId, shared: Shared, caller: Authenticated) -> None:
     """Delete a thread and everything in it. A run that is under way is cancelled."""
     await thread_of(thread_id, shared, caller)
-    history, settings = History(shared.graph, shared.database), shared.settings
-    kept = open_intents(settings), history, AnswerStore(settings)
-    deletion = Deletion(shared.database, shared.runner, shared.checkpointer, *kept)
-    await deletion.delete(thread_id, caller.owner)
+    await shared.deletion.delete(thread_id, caller.owner)
 
 
 @router.get("/threads/{thread_id}/checkpoints")
@@ -143,7 +150,7 @@ async def fork_thread(thread_id: ThreadId, fork: Fork, shared: Shared, caller: A
     return ThreadBody.model_validate(copy)
 
 
-@router.get("/threads/{thread_id}/export", response_model=None)
+@router.get("/threads/{thread_id}/export", response_class=Response, responses=_FILES)
 async def export_thread(
     thread_id: ThreadId,
     shared: Shared,
@@ -152,7 +159,7 @@ async def export_thread(
 ) -> Response:
     """Return a thread as a file: JSON, or Markdown with its sources."""
     thread = await thread_of(thread_id, shared, caller)
-    messages = await History(shared.graph, shared.database).messages(thread_id)
+    messages = await shared.history.messages(thread_id)
     if format == "markdown":
         return _file(markdown(thread.title, messages), "text/markdown", f"{thread_id}.md")
     whole = WholeThread(**vars(thread), messages=messages, waiting=None, run=None)
@@ -160,10 +167,10 @@ async def export_thread(
 
 
 @router.get("/threads/{thread_id}/sources/{number}")
-async def get_source(thread_id: ThreadId, number: int, shared: Shared, caller: Authenticated) -> SourceInPlace:
+async def get_source(thread_id: ThreadId, number: SourceNumber, shared: Shared, caller: Authenticated) -> SourceInPlace:
     """Return a passage that was found in a thread, with the text around it in its document."""
     await thread_of(thread_id, shared, caller)
-    source = (await History(shared.graph, shared.database).sources(thread_id)).get(number)
+    source = (await shared.history.sources(thread_id)).get(number)
     if source is None:
         raise not_found("source")
     base = await shared.knowledge()

@@ -24,9 +24,15 @@ Group = Annotated[By, Query(description="What makes a group.", examples=["day"])
 Since = Annotated[date | None, Query(description="The first day.", examples=["2026-11-01"])]
 Until = Annotated[date | None, Query(description="The last day.", examples=["2026-11-30"])]
 Whose = Annotated[
-    Text | None, Query(max_length=200, description="Whose calls; an admin may say another's, or * for everybody's.")
+    Text | None,
+    Query(
+        max_length=200, description="Whose calls; an admin may say another's, or * for everybody's.", examples=["ann"]
+    ),
 ]
-OfThread = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A thread, for its budget too.")]
+OfThread = Annotated[
+    str | None,
+    Query(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A thread, for its budget too.", examples=["3f6c1d"]),
+]
 
 
 class UsedBody(BaseModel):

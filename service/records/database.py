@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,23 @@ SERVICE_FILE = "service.sqlite"
 _SCHEMA = "selfhelp"
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # With a write-ahead log, NORMAL loses nothing when the process dies.
-_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_MILLISECONDS}")
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_MILLISECONDS}",
+    "secure_delete=ON",  # what is deleted is written over
+)
+
+
+def database_errors() -> tuple[type[Exception], ...]:
+    """Return what is raised where a database cannot be used: this one, or that of the checkpoints."""
+    errors: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error)
+    with suppress(ImportError):  # it is there only where PostgreSQL may be used
+        import psycopg
+
+        errors += (psycopg.Error,)
+    return errors
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Container
 from contextlib import asynccontextmanager
 
 from service.runs.log import EventLog
-from service.runs.records import END, Event
+from service.runs.records import END, LEAVING, Event
 
 # Seconds between looks at what happened in other processes.
 LOOK_EVERY = 0.3
@@ -49,7 +49,7 @@ class Followers:
             queue.put_nowait(None)
 
     async def follow(self, run_id: str, after: int) -> AsyncGenerator[Event, None]:
-        """Yield a run's events behind a number until it ends, or this process does."""
+        """Yield a run's events behind a number until it ends, or this process does, which the last of them tells."""
         with self._log.listening(run_id) as queue:
             self._queues.add(queue)
             try:
@@ -62,6 +62,8 @@ class Followers:
 
     async def _events(self, run_id: str, after: int, queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
         news = await self._log.read(run_id, after)
+        if not news and await self._log.has_end(run_id):
+            return
         while True:
             for event in news:
                 yield event
@@ -69,14 +71,18 @@ class Followers:
                     return
                 after = event.number
             if self._closed:
-                return
+                break
             told = await queue.get()
             if told is None:
+                break
+            if told.event == END and told.number and told.number <= after:
                 return
             if told.number is None or told.number == after + 1:
                 news = [told]
             else:  # known already, or told before others that another process has recorded
                 news = await self._log.read(run_id, after) if told.number > after else []
+        if self._closed:
+            yield Event(None, LEAVING, {"after": after})
 
     async def _look_on(self) -> None:
         while True:

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from service.records.tables import events, runs
-from service.runs.records import ERROR, TOKEN, Event, Outcome, Run
+from service.runs.records import END, ERROR, TOKEN, Event, Outcome, Run
 from service.runs.store import hold
 from service.runs.tasks import Why
 
@@ -112,6 +112,12 @@ class EventLog:
         wanted = wanted.where(events.c.run_id == run_id, events.c.number > after).order_by(events.c.number)
         async with self._database.connect() as connection:
             return [Event(*row) for row in await connection.execute(wanted)]
+
+    async def has_end(self, run_id: str) -> bool:
+        """Whether the last event of a run is on record."""
+        ended = exists().where(events.c.run_id == run_id, events.c.event == END)
+        async with self._database.connect() as connection:
+            return bool(await connection.scalar(select(ended)))
 
     async def last_numbers(self, ids: Collection[str]) -> dict[str, int]:
         """Return the numbers of runs' last events."""

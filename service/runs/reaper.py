@@ -85,7 +85,9 @@ class Reaper:
     async def _take_over_left(self) -> None:
         """Go on with runs whose process has let them go or died."""
         for run_id in await self._store.left():
-            await self._take_over(run_id)
+            # A process that was held up may find its own runs here: it has them still.
+            if run_id not in self._own:
+                await self._take_over(run_id)
 
     async def _start_queued(self) -> None:
         """Start runs that nothing holds up any more."""

@@ -17,6 +17,7 @@ WAITING = "waiting"
 ANSWER = "answer"
 ERROR = "error"
 END = "end"
+LEAVING = "leaving"
 TOKEN = "token"  # noqa: S105  a token of the answer
 STEP = "step"
 

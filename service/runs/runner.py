@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.errors import SelfhelpError
 from graphs.assistant import AssistantGraph
+from service import metrics
 from service.conversation import Event as TurnEvent
 from service.conversation import Question, StepEvent, Token
 from service.runs import decisions as decisions_of
@@ -51,6 +52,8 @@ class Runner:
     Args:
         graph: the assistant, over the service's checkpointer.
         database: the service's database.
+
+    `leaving` is set when the process is told to end.
     """
 
     def __init__(self, graph: AssistantGraph, database: AsyncEngine) -> None:
@@ -62,6 +65,7 @@ class Runner:
         self._followers = Followers(self._log, self._tasks)
         self._reaper = Reaper(self.store, self._tasks, self.take_over, self.go_on)
         self._stack = AsyncExitStack()
+        self.leaving = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         stack = self._stack
@@ -70,8 +74,12 @@ class Runner:
         stack.push_async_callback(self._tasks.stop_all)
         await stack.enter_async_context(self._followers.open())
         await stack.enter_async_context(self._reaper.open())
-        stack.enter_context(on_leaving(self._followers.close))
+        stack.enter_context(on_leaving(self._leave))
         return self
+
+    def _leave(self) -> None:
+        self.leaving.set()
+        self._followers.close()
 
     async def __aexit__(self, *failure: object) -> None:
         await self._stack.aclose()
@@ -195,6 +203,7 @@ class Runner:
         if run.cancelled:
             await self._end(run, Outcome("cancelled"))
             return
+        metrics.TAKEN_OVER.inc()
         self._log.add(run, RESTART, {})
         self._carry_out(run)
 
@@ -208,16 +217,21 @@ class Runner:
         turn = Turn.of(self._graph, run)
 
         async def settle(work: asyncio.Task[Question | None], why: Why | None) -> None:
+            metrics.UNDER_WAY.dec()
             await self._settle(run, turn, work, why)
 
+        metrics.UNDER_WAY.inc()
         self._tasks.start(run.id, self._work(run, turn), settle)
 
     async def _work(self, run: Run, turn: Turn) -> Question | None:
         """Go through the turn, and return what it waits for at its end, if anything."""
-        question = None
+        question, spoke = None, False
         async for event in turn.go_on(run) if run.decisions else turn.begin(run):
             question = event if isinstance(event, Question) else None
             self._tell(run, event)
+            if isinstance(event, Token) and not spoke:
+                spoke = True
+                metrics.FIRST_TOKEN.observe(time.time() - run.created)
         return question
 
     async def _settle(self, run: Run, turn: Turn, work: asyncio.Task[Question | None], why: Why | None) -> None:
@@ -230,9 +244,12 @@ class Runner:
             log.error("run %s failed: %s", run.id, error, exc_info=None if isinstance(error, SelfhelpError) else error)
             await self._fail(run, explained(error))
         elif question := work.result():
+            metrics.RUNS.labels(WAITING).inc()
             await self._log.close(run, WAITING, {"run_id": run.id, "actions": question.actions}, Outcome("waiting"))
         else:
-            self._log.add(run, ANSWER, (await turn.answer()).model_dump(mode="json"))
+            answer = await turn.answer()
+            metrics.count_calls(answer.usage)
+            self._log.add(run, ANSWER, answer.model_dump(mode="json"))
             await self._end(run, Outcome("finished"))
         if why != "released":
             await self.go_on(run.thread_id)
@@ -242,10 +259,13 @@ class Runner:
             self._log.add(run, TOKEN, {"text": event.text})
         elif isinstance(event, StepEvent):
             self._log.add(run, STEP, plain(event))
+            metrics.count_step(event)
 
     async def _fail(self, run: Run, error: dict[str, Any]) -> None:
         self._log.add(run, ERROR, error)
         await self._end(run, Outcome("failed", error["message"]))
 
     async def _end(self, run: Run, outcome: Outcome) -> None:
+        metrics.RUNS.labels(outcome.status).inc()
+        metrics.RUN_SECONDS.observe(time.time() - run.created)
         await self._log.close(run, END, {"status": outcome.status}, outcome)

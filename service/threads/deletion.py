@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -14,7 +15,6 @@ from agent.intents import Intents, key_of
 from agent.state import calls_of
 from service.records.tables import runs
 from service.runs.records import ENDED
-from service.runs.runner import Runner
 from service.threads.history import History
 from service.threads.store import ThreadStore
 
@@ -27,7 +27,7 @@ class Deletion:
 
     Args:
         database: the service's database.
-        runner: ends their runs.
+        cancel: cancels a run.
         checkpointer: where their states are.
         intents: where their writes are on record.
         history: reads them.
@@ -37,26 +37,27 @@ class Deletion:
     def __init__(
         self,
         database: AsyncEngine,
-        runner: Runner,
+        cancel: Callable[[str], Awaitable[object]],
         checkpointer: BaseCheckpointSaver[Any],
         intents: Intents,
         history: History,
         answers: AnswerStore,
     ) -> None:
         self._database = database
-        self._runner = runner
+        self._cancel = cancel
         self._checkpointer = checkpointer
         self._intents = intents
         self._history = history
         self._answers = answers
 
-    async def delete(self, thread_id: str, owner: str) -> None:
-        """Delete a thread. Its runs are cancelled first, wherever they run."""
+    async def delete(self, thread_id: str, owner: str | None) -> None:
+        """Delete a thread; without an owner one that has no row. Its runs are cancelled first, wherever they run."""
         for run_id in await self._runs(thread_id):
-            await self._runner.cancel(run_id)
+            await self._cancel(run_id)
         await self._forget_writes(thread_id)
         # With its row gone, nothing can be asked in it any more.
-        await ThreadStore(self._database).delete(thread_id, owner)
+        if owner is not None:
+            await ThreadStore(self._database).delete(thread_id, owner)
         await self._checkpointer.adelete_thread(thread_id)
         await self._answers.forget(thread_id)
 

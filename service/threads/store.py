@@ -1,4 +1,4 @@
-"""The rows of threads. Each query is of one owner, so that nobody reaches another's."""
+"""The rows of threads. Each query of `ThreadStore` is of one owner, so that nobody reaches another's."""
 
 from __future__ import annotations
 
@@ -111,9 +111,19 @@ class ThreadStore:
             await connection.execute(delete(threads).where(threads.c.id == thread_id, threads.c.owner == owner))
 
 
+async def all_threads(database: AsyncEngine) -> list[Thread]:
+    """Return everybody's threads: for whoever runs the service, and for no caller."""
+    async with database.connect() as connection:
+        return [_thread(row) for row in await connection.execute(_everybodys())]
+
+
 def _threads(owner: str) -> Select[Any]:
+    return _everybodys().where(threads.c.owner == owner)
+
+
+def _everybodys() -> Select[Any]:
     status = case((_has_run(UNDER_WAY), literal("running")), (_has_run((WAITING,)), literal("waiting")), else_="idle")
-    return select(*threads.c, status.label("status")).where(threads.c.owner == owner)
+    return select(*threads.c, status.label("status"))
 
 
 def _has_run(statuses: tuple[str, ...]) -> ColumnElement[bool]:

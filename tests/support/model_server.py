@@ -23,8 +23,6 @@ from starlette.routing import Route
 
 Body = dict[str, Any]
 
-CHARACTERS_PER_TOKEN = 4
-
 
 @dataclass
 class Reply:
@@ -37,7 +35,6 @@ class Reply:
         cut: after how many pieces the connection is dropped, if it is.
         gate: waited for before the last piece, so that a test can look at what happens while the reply streams.
         check: looks at the request.
-        cached: how many tokens of the prompt it says that it had kept, in chat completions.
     """
 
     text: str = ""
@@ -46,7 +43,6 @@ class Reply:
     cut: int | None = None
     gate: threading.Event | None = None
     check: Callable[[Body], None] | None = None
-    cached: int = 0
 
 
 @dataclass
@@ -165,14 +161,9 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S{1,5}|\s+", text)
 
 
-def prompt(body: Body) -> str:
-    """Write the prompt of a request in the order in which providers read it."""
-    return json.dumps([body.get("tools"), body.get("messages") or body.get("input")])
-
-
 def prompt_tokens(body: Body) -> int:
     """Count the tokens of a request about as a provider would."""
-    return len(prompt(body)) // CHARACTERS_PER_TOKEN
+    return len(json.dumps([body.get("tools"), body.get("messages") or body.get("input")])) // 4
 
 
 def _arguments(args: dict[str, Any] | str) -> str:
@@ -199,9 +190,8 @@ def chat_events(body: Body, reply: Reply) -> list[Body]:
     events = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     reason = "tool_calls" if reply.calls else "stop"
     events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-    read = prompt_tokens(body)
-    usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-    usage |= {"prompt_tokens_details": {"cached_tokens": reply.cached}}
+    prompt = prompt_tokens(body)
+    usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
     return [*events, {**base, "choices": [], "usage": usage}]
 
 

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -19,23 +20,54 @@ def is_installed() -> bool:
     return bool(_FOLDERS)
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server on loopback with an empty database."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Address of the database."""
+        return f"postgresql://tester@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-p {self.port} -h 127.0.0.1 -k {self.folder} -c fsync=off"
+        self._control("--log", str(self.folder / "log"), "--options", options, "start")
+
+    def stop(self) -> None:
+        """End it and all its connections at once."""
+        self._control("--mode", "immediate", "stop")
+
+    def _control(self, *arguments: str) -> None:
+        _run("pg_ctl", "--pgdata", str(self.folder / "data"), "--wait", *arguments)
+
+
 @contextmanager
 def serve() -> Iterator[str]:
-    """Run a server on loopback with an empty database, and give its address."""
+    """Run a server, and give its address."""
+    with server() as running:
+        yield running.url
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Run a server."""
     folder = Path(tempfile.mkdtemp(prefix="selfhelp-postgres-"))
-    data = folder / "data"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    _run("initdb", "--pgdata", str(data), "--username", "tester", "--auth", "trust", "--no-sync")
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    _run("pg_ctl", "--pgdata", str(data), "--wait", "--log", str(folder / "log"), "--options", options, "start")
+    _run("initdb", "--pgdata", str(folder / "data"), "--username", "tester", "--auth", "trust", "--no-sync")
+    running = Server(folder, port)
+    running.start()
     try:
-        yield f"postgresql://tester@127.0.0.1:{port}/postgres"
+        yield running
     finally:
-        _run("pg_ctl", "--pgdata", str(data), "--wait", "--mode", "immediate", "stop")
+        running.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -105,7 +105,7 @@ class AnswerMessage(BaseModel):
 
     role: Literal["assistant"] = Field("assistant", description="Whose it is.", examples=["assistant"])
     content: str = Field(description="Its text.", examples=["Within 30 days [1]."])
-    refusal: None = Field(None, description="Always null: a refusal is an answer.")
+    refusal: None = Field(None, description="Always null: a refusal is an answer.", examples=[None])
     annotations: list[Annotation] = Field(description="Its citations.")
 
 
@@ -114,7 +114,7 @@ class Choice(BaseModel):
 
     index: Literal[0] = Field(0, description="Always 0.", examples=[0])
     message: AnswerMessage = Field(description="The answer.")
-    logprobs: None = Field(None, description="Always null.")
+    logprobs: None = Field(None, description="Always null.", examples=[None])
     finish_reason: FinishReason = Field(
         description="Why it ends: stop, or length or content_filter where the model was cut off.", examples=["stop"]
     )

@@ -30,13 +30,22 @@ from service.http.openai.models import context_of
 from service.http.openai.records import Asked
 from service.http.openai.sources import Annotation
 from service.http.openai.turns import Turn
+from service.http.openai.wire import STREAMED
 from service.http.problems import Problem
 from service.http.services import Services, Shared
 
 Progress = Literal["none", "comments"]
-ListSources = Annotated[Sources, Header(alias="X-Selfhelp-Sources", description="How the text tells what it cites.")]
+ListSources = Annotated[
+    Sources,
+    Header(alias="X-Selfhelp-Sources", description="How the text tells what it cites.", examples=["annotations"]),
+]
 ShowProgress = Annotated[
-    Progress, Header(alias="X-Selfhelp-Progress", description="Whether a stream tells of tool calls, in SSE comments.")
+    Progress,
+    Header(
+        alias="X-Selfhelp-Progress",
+        description="Whether a stream tells of tool calls, in SSE comments.",
+        examples=["comments"],
+    ),
 ]
 
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -44,7 +53,7 @@ STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
 
 
-@router.post("/chat/completions", response_model=ChatCompletion)
+@router.post("/chat/completions", response_model=ChatCompletion, responses=STREAMED)
 async def create_chat_completion(
     asked: ChatRequest,
     request: Request,

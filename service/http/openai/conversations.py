@@ -16,8 +16,6 @@ from langchain_core.runnables import RunnableConfig
 from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from agent.answer_store import AnswerStore
-from agent.intents import open_intents
 from service.http.callers import Caller
 from service.http.limits import refuse_more_runs
 from service.http.openai.errors import bad_request
@@ -28,8 +26,6 @@ from service.http.problems import Problem, not_found
 from service.http.services import Services
 from service.records.tables import responses, runs
 from service.runs.records import UNDER_WAY, WAITING
-from service.threads.deletion import Deletion
-from service.threads.history import History
 
 _ID = re.compile("resp_[0-9a-f]{32}")
 
@@ -151,7 +147,4 @@ async def forget(services: Services, caller: Caller, response: str) -> None:
         await connection.execute(delete(responses).where(responses.c.id == response))
         if await connection.scalar(select(others)):
             return
-    history, settings = History(services.graph, services.database), services.settings
-    kept = open_intents(settings), history, AnswerStore(settings)
-    deletion = Deletion(services.database, services.runner, services.checkpointer, *kept)
-    await deletion.delete(found.thread_id, caller.owner)
+    await services.deletion.delete(found.thread_id, caller.owner)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from agent.context import Context
@@ -20,6 +20,8 @@ from service.http.services import Shared
 DEFAULT = "selfhelp"
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
+
+ModelName = Annotated[str, Path(description="Name of the persona.", examples=["helpdesk"])]
 
 
 class Model(BaseModel):
@@ -47,7 +49,7 @@ async def list_models(shared: Shared, _: Authenticated) -> Models:
 
 
 @router.get("/models/{model:path}")
-async def get_model(model: str, shared: Shared, _: Authenticated) -> Model:
+async def get_model(model: ModelName, shared: Shared, _: Authenticated) -> Model:
     """Return one persona."""
     persona = await persona_of(model, shared.settings)
     return Model(id=model, description=persona.description)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 
 from agent.state import question_of
@@ -34,13 +34,16 @@ from service.http.openai.response_models import (
     TextAnnotation,
 )
 from service.http.openai.turns import Ended, Turn
+from service.http.openai.wire import STREAMED
 from service.http.problems import Problem
 from service.http.services import Services, Shared
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
 
+ResponseId = Annotated[str, Path(description="Id of the response.", examples=["resp_5be07d"])]
 
-@router.post("/responses", response_model=Response)
+
+@router.post("/responses", response_model=Response, responses=STREAMED)
 async def create_response(
     asked: ResponseRequest, request: Request, shared: Shared, caller: Authenticated, sources: ListSources = "list"
 ) -> Response | StreamingResponse:
@@ -65,13 +68,13 @@ async def create_response(
 
 
 @router.get("/responses/{response_id}")
-async def get_response(response_id: str, shared: Shared, caller: Authenticated) -> Response:
+async def get_response(response_id: ResponseId, shared: Shared, caller: Authenticated) -> Response:
     """Return a response that was kept."""
     return Response.model_validate((await conversations.find(shared, caller, response_id)).body)
 
 
 @router.delete("/responses/{response_id}")
-async def delete_response(response_id: str, shared: Shared, caller: Authenticated) -> Deleted:
+async def delete_response(response_id: ResponseId, shared: Shared, caller: Authenticated) -> Deleted:
     """Delete a response, and with the last one of a conversation all that was said in it."""
     await conversations.forget(shared, caller, response_id)
     return Deleted(id=response_id)

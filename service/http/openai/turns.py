@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from langchain_core.runnables import RunnableConfig
 
 from agent.errors import SelfhelpError
 from agent.state import Usage, no_usage, turn_of
+from service import metrics
 from service.conversation import Conversation, Event, Question, StepEvent, Token
 from service.http.openai.chat_models import FinishReason
 from service.http.openai.errors import turn_failed
@@ -22,6 +24,8 @@ from service.http.services import Services
 
 # Proxies give a silent connection up after half a minute and more.
 QUIET_SECONDS = 15.0
+# What a turn has left when its process is told to end. No other process can go on with this connection.
+LAST_SECONDS = 5.0
 
 Result = TypeVar("Result")
 
@@ -82,6 +86,15 @@ class Turn:
         self._messages = [*before, question.model_copy(update={"id": asked.id})]
         self._exchange = _Exchange(services.graph, asked.context, asked.thread, asked.id)
         self._events: asyncio.Queue[Token | StepEvent | Ended | None] = asyncio.Queue()
+        self._began = time.monotonic()
+        self._spoke = False
+
+    def _count(self, event: Token | StepEvent) -> None:
+        if isinstance(event, StepEvent):
+            metrics.count_step(event)
+        elif not self._spoke:
+            self._spoke = True
+            metrics.FIRST_TOKEN.observe(time.monotonic() - self._began)
 
     async def leave(self, status: Status, actions: list[dict[str, Any]]) -> None:
         """Leave the thread as it is to be left.
@@ -106,17 +119,29 @@ class Turn:
         """
         running = _kept(self._run())
         running.add_done_callback(lambda _: self._events.put_nowait(None))
+        leaving = asyncio.create_task(self._leave())
+        left = False
         try:
             while event := await self._next():
                 yield event
-            await running
+            left = not running.done()
+            if not left:
+                await running
         except SelfhelpError as error:
             raise turn_failed(503, str(error), "unavailable") from error
         except Exception as error:
             log.exception("a turn failed")
             raise turn_failed(500, "the turn failed: the log of the service says why", "failed") from error
         finally:
+            leaving.cancel()
             running.cancel()
+        if left:
+            raise turn_failed(503, "the service was about to end: look what was done, and ask again", "unavailable")
+
+    async def _leave(self) -> None:
+        await self.services.runner.leaving.wait()
+        await asyncio.sleep(LAST_SECONDS)
+        self._events.put_nowait(None)
 
     async def _next(self) -> Token | StepEvent | Quiet | Ended | None:
         try:
@@ -128,10 +153,12 @@ class Turn:
     async def _run(self) -> None:
         question: Question | None = None
         status: Status = "failed"
+        metrics.UNDER_WAY.inc()
         try:
             async for event in self._exchange.reply_to(self._messages):
                 if isinstance(event, Token | StepEvent):
                     self._events.put_nowait(event)
+                    self._count(event)
                 elif isinstance(event, Question):
                     question = event
             status = "waiting" if question else "finished"
@@ -139,6 +166,9 @@ class Turn:
             status = "cancelled"
             raise
         finally:
+            metrics.UNDER_WAY.dec()
+            metrics.RUNS.labels(status).inc()
+            metrics.RUN_SECONDS.observe(time.monotonic() - self._began)
             # Whatever ends the turn, even the client's leaving while this goes on, it is brought to its end.
             ended = await asyncio.shield(_kept(self._settle(status, question)))
         self._events.put_nowait(ended)
@@ -151,6 +181,8 @@ class Turn:
             values = {}
         spent: Usage = values.get("usage") or no_usage()
         actions = question.actions if question else []
+        if not question:  # else the run that goes on counts them
+            metrics.count_calls(spent)
         await self.leave(status, actions)
         last = messages[-1] if messages else AIMessage("")
         extension = Extension(

@@ -34,6 +34,15 @@ class Body(BaseModel):
         return given
 
 
+# What /docs says of an answer in pieces.
+STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer, whole or with `stream` in pieces.",
+        "content": {"text/event-stream": {"example": "data: {…}\n\n"}},
+    }
+}
+
+
 class Part(BaseModel):
     """A piece of a message."""
 

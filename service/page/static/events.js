@@ -37,6 +37,7 @@ export async function* follow(runId, { signal, onConnected = () => {} }) {
       onConnected(true);
       for await (const event of parsed(response.body)) {
         failures = 0;
+        if (event.event === "leaving") break; // another process goes on with it
         // One without a number could not be recorded, and comes only once.
         if (event.id !== undefined && Number(event.id) <= last) continue;
         last = Number(event.id ?? last);

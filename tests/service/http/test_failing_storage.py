@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.support import postgres
 from tests.support.model_server import Reply
 from tests.support.service_process import running
 from tests.support.talk import Talk, until
@@ -50,6 +51,35 @@ def test_on_a_full_disk_a_run_ends_with_an_error_and_its_thread_goes_on_once_the
         assert talk.join(run)["status"] in ("failed", "finished")
         assert talk.ask("And now?")["message"]["text"] == ANSWER
         assert talk.said()[:3] == ["Hi.", "Hello.", "Go."]
+
+
+@pytest.mark.skipif(not postgres.is_installed(), reason="PostgreSQL is not installed")
+def test_a_database_that_goes_away_is_said_and_used_again_when_it_is_back(new_service, model):
+    with postgres.server() as database:
+        service = new_service(SELFHELP_DATABASE_URL=database.url)
+        with running(service), service.client() as client:
+            talk = Talk(client)
+            model.will("Hello.")
+            talk.ask("Hi.")
+            held = threading.Event()
+            model.will(Reply(text="Never told.", gate=held))
+            run = talk.start("Go.")
+            with talk.following(run) as events:
+                until(events, "token")
+                database.stop()
+                held.set()
+                error = until(events, "error")[-1]
+            assert error.data["code"] == "unavailable"
+            refused = client.get("/api/threads")
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+            assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (200, 503)
+            database.start()
+            model.repeat = lambda _: Reply(ANSWER)
+            service.make_silent(run)
+            assert talk.join(run)["status"] in ("failed", "finished")
+            assert talk.ask("And now?")["message"]["text"] == ANSWER
+            assert talk.said()[:3] == ["Hi.", "Hello.", "Go."]
+    assert "postgresql://" not in service.log
 
 
 def fill(disk):

@@ -152,6 +152,7 @@ def test_a_process_that_ends_hands_over_what_runs_and_leaves_what_waits(talks, f
         ending = threading.Thread(target=second.end)
         ending.start()
         before += events
+    assert (before.pop().event, before[-1].number) == ("leaving", len(before))
     ending.join()
     held.set()
     assert "Traceback" not in second.log
@@ -206,3 +207,19 @@ def test_a_decided_write_happens_once_though_its_process_is_killed(talks, first,
     go.touch()
     ended = here.join(run)
     assert (ended["status"], ended["message"]["text"], notes(first, name)) == ("finished", ANSWER, 1)
+
+
+def test_a_stream_of_openai_s_is_told_that_its_process_ends(new_service, model):
+    gate = threading.Event()
+    with running(new_service()) as service, service.client() as client:
+        model.will(Reply("Never told.", gate=gate))
+        asked = {"model": "helpdesk", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        with client.stream("POST", "/v1/chat/completions", json=asked) as stream:
+            lines = stream.iter_lines()
+            assert "Never" in next(line for line in lines if '"content": "N' in line)
+            service.process.terminate()
+            *_, last = [line for line in lines if line]
+        gate.set()
+        assert "about to end" in last
+        service.process.wait(30)
+        assert "Traceback" not in service.log

@@ -52,6 +52,7 @@ def test_who_comes_back_gets_exactly_what_was_missed(talk, model):
     assert text_of(before + after) == ANSWER
     assert after[-1].event == "end"
     assert talk.events(run, after[-1].number - 1) == after[-1:]
+    assert [talk.events(run, behind) for behind in (after[-1].number, 99_999)] == [[], []]
 
 
 def test_a_run_goes_on_when_nobody_listens(client, talk, model):

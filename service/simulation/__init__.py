@@ -1,1 +1,0 @@
-"""What traffic on record would have cost with other models and settings."""
