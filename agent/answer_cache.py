@@ -23,7 +23,7 @@ from langchain_core.messages import (
 from langgraph.config import get_config
 from langgraph.types import Overwrite
 
-from agent.answer_store import AnswersUnavailable
+from agent.errors import AnswersUnavailable
 from agent.prompts import system_prompt
 from agent.run import Run
 from agent.state import State, no_usage, turn_of
@@ -42,7 +42,7 @@ async def key_of(messages: Sequence[AnyMessage], run: Run) -> str | None:
     """
     context = run.context
     first = all(isinstance(message, HumanMessage) for message in messages)
-    if not (context.answer_cache and context.owner is not None and first):
+    if run.answers is None or context.owner is None or not first:
         return None
     parts = [
         context.model_dump(mode="json", exclude={"answer_cache"}),
@@ -56,6 +56,7 @@ async def key_of(messages: Sequence[AnyMessage], run: Run) -> str | None:
 
 async def recalled(key: str, run: Run) -> State | None:
     """Return the turn that is kept under a key, as the update of a thread, if there is one."""
+    assert run.answers is not None, "there is a key only where answers are kept"
     try:
         kept = await run.answers.find(key)
     except AnswersUnavailable as error:
@@ -81,7 +82,7 @@ async def keep(state: State, update: State, run: Run) -> None:
     turn = [*turn_of(state["messages"]), *said]
     key = next((m.response_metadata[KEY] for m in turn if KEY in m.response_metadata), None)
     whole: State = {**state, **update}
-    if key is None or run.context.owner is None or not _can_be_repeated(turn, whole, run):
+    if key is None or run.context.owner is None or run.answers is None or not _can_be_repeated(turn, whole, run):
         return
     kept = {
         "messages": messages_to_dict([_bare(message) for message in turn]),

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    JSON,
-    URL,
-    Column,
-    Connection,
-    Engine,
-    Float,
-    Index,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    delete,
-    event,
-    insert,
-    make_url,
-    select,
-    text,
-)
+from sqlalchemy import JSON, Column, Connection, Engine, Float, Index, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateIndex, CreateTable
 
-from agent.checkpoints import BUSY_MILLISECONDS
-from agent.errors import SelfhelpError
+from agent.database import create, engine_of
+from agent.errors import AnswersUnavailable
 from agent.settings import Settings
 
 ANSWERS_FILE = "answers.sqlite"
-_LOCK = 7311  # of our own making
 
 answers = Table(
     "answers",
@@ -53,10 +30,6 @@ answers = Table(
 )
 
 Result = TypeVar("Result")
-
-
-class AnswersUnavailable(SelfhelpError):
-    """Kept answers that cannot be read or written."""
 
 
 class AnswerStore:
@@ -109,45 +82,18 @@ class AnswerStore:
         Raises:
             AnswersUnavailable: they cannot be deleted.
         """
-        if self._settings.database_url is not None or await asyncio.to_thread(self._path.exists):
-            await asyncio.to_thread(self._in, lambda db: db.execute(delete(answers).where(answers.c.thread == thread)))
-
-    @property
-    def _path(self) -> Path:
-        return self._settings.data_dir / ANSWERS_FILE
+        await asyncio.to_thread(self._in, lambda db: db.execute(delete(answers).where(answers.c.thread == thread)))
 
     def _in(self, work: Callable[[Connection], Result]) -> Result:
         """Do work in a transaction."""
         try:
-            self._engine = self._engine or self._opened()
+            if self._engine is None:
+                engine = engine_of(self._settings, ANSWERS_FILE)
+                create(engine, answers)
+                self._engine = engine
+                weakref.finalize(self, engine.dispose)
             with self._engine.begin() as connection:
                 return work(connection)
         except (SQLAlchemyError, OSError) as error:
             # The text of a driver's error may repeat the address, with the password.
             raise AnswersUnavailable(f"kept answers cannot be used: {type(error).__name__}") from error
-
-    def _opened(self) -> Engine:
-        if url := self._settings.database_url:
-            engine = create_engine(
-                make_url(url.get_secret_value()).set(drivername="postgresql+psycopg"), poolclass=NullPool
-            )
-        else:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            engine = create_engine(URL.create("sqlite", database=str(self._path)), poolclass=NullPool)
-            event.listen(engine, "connect", _set_up)
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                # PostgreSQL fails where two make the same table at once.
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-            connection.execute(CreateTable(answers, if_not_exists=True))
-            for index in answers.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-        return engine
-
-
-def _set_up(connection: Any, _: Any) -> None:
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
-    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is written over
-    with suppress(sqlite3.OperationalError):  # another process turns it on
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")

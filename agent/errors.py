@@ -12,6 +12,10 @@ class ModelUnavailable(SelfhelpError):
     """A model that cannot be reached or loaded. The next model of the chain is tried."""
 
 
+class AnswersUnavailable(SelfhelpError):
+    """Kept answers that cannot be read or written. The question is asked anew."""
+
+
 class SettingsError(SelfhelpError):
     """A setting, persona or tool name that cannot be used. The person who configured it mends it."""
 

@@ -35,7 +35,7 @@ def remembered(
         window: tokens that the model can read of a thread. The oldest turns that do not fit are left out; the one
             under way never is.
     """
-    start = _behind(messages, summary)
+    start = behind(messages, summary)
     told = [HumanMessage(RECORD.format(record=summary["text"]))] if summary and start else []
     since = messages[start:] if window is None else _fitting(messages[start:], window - _tokens(told))
     return [*told, *_without_repeats(since, context)]
@@ -49,7 +49,7 @@ def due(messages: Sequence[AnyMessage], summary: Summary | None, limit: int) -> 
         summary: the record of its old turns, if there is one.
         limit: tokens that the turns since may have.
     """
-    start = _behind(messages, summary)
+    start = behind(messages, summary)
     *old, question = [start + place for place in _turns(messages[start:])]
     if _tokens(messages[start:question]) <= limit:
         return 0
@@ -60,7 +60,7 @@ def due(messages: Sequence[AnyMessage], summary: Summary | None, limit: int) -> 
     return question
 
 
-def _behind(messages: Sequence[AnyMessage], summary: Summary | None) -> int:
+def behind(messages: Sequence[AnyMessage], summary: Summary | None) -> int:
     """Return where the turns begin that a summary does not hold: at 0 if it is none of this thread."""
     if summary is None:
         return 0

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, SystemMessage
 
 from agent.account import Account
-from agent.answer_store import AnswerStore
 from agent.catalogue import Catalogues
 from agent.context import Context
 from agent.errors import SettingsError
@@ -24,6 +25,9 @@ from agent.prices import Prices
 from agent.prompts import system_prompt
 from agent.settings import Settings, load_settings
 from agent.toolset import BoundTool, Toolset
+
+if TYPE_CHECKING:
+    from agent.answer_store import AnswerStore
 
 # Models are kept open by what they are opened with, and callers may choose some of that.
 MOST_OPENED = 32
@@ -43,7 +47,7 @@ class Run:
         models: the models, each asked where those before it do not reply.
         intents: the record of writes.
         catalogues: chooses among the tools of large APIs.
-        answers: keeps answers that may be given again.
+        answers: keeps answers that may be given again, where they are.
         default_model: what is asked where the context names no model.
         cascade: a small model that is asked before them, if there is one.
     """
@@ -54,7 +58,7 @@ class Run:
     models: Sequence[OpenModel]
     intents: Intents
     catalogues: Catalogues
-    answers: AnswerStore
+    answers: AnswerStore | None
     account: Account
     default_model: str
     cascade: OpenModel | None = None
@@ -108,7 +112,6 @@ class Assistant:
         tools = Toolset(await self.load_tools(settings)).only(context.tools)
         models, intents = self._models(context, settings), open_intents(settings)
         small = partial(self._open, context.cascade, context, settings) if context.cascade else None
-        self._answers = self._answers or AnswerStore(settings)
         self._ledger = self._ledger or Ledger(settings)
         return Run(
             context,
@@ -117,11 +120,17 @@ class Assistant:
             models,
             intents,
             self._catalogues,
-            self._answers,
+            await self._kept_answers(settings) if context.answer_cache else None,
             Account.of(context, self._ledger, Prices(settings.prices)),
             self.model._get_llm_string() if self.model else default_model(settings),  # noqa: SLF001
             small,
         )
+
+    async def _kept_answers(self, settings: Settings) -> AnswerStore:
+        # What databases need takes half a second to import.
+        store = await asyncio.to_thread(importlib.import_module, "agent.answer_store")
+        self._answers = self._answers or store.AnswerStore(settings)
+        return self._answers
 
     def _models(self, context: Context, settings: Settings) -> list[OpenModel]:
         """Return the chain of models, each opened when it is wanted."""

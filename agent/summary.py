@@ -9,7 +9,7 @@ from dataclasses import replace
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 
 from agent.errors import ModelUnavailable, SelfhelpError
-from agent.history import due
+from agent.history import behind, due
 from agent.prompts import SUMMARISE
 from agent.reply import Asker
 from agent.results import CHARACTERS_PER_TOKEN, named
@@ -81,9 +81,8 @@ def _record(messages: Sequence[AnyMessage], summary: Summary | None, limit: int)
     room = min(MOST_TOKENS, limit // 4) * CHARACTERS_PER_TOKEN
     before = before[: room // 2]
     left = room - len(before)
-    since = next((place for place, m in enumerate(messages, 1) if summary and m.id == summary["up_to"]), 0)
     kept: list[str] = []
-    for line in reversed(list(_lines(messages[since:]))):
+    for line in reversed(list(_lines(messages[behind(messages, summary) :]))):
         left -= len(line) + 1
         if left < 0:
             break

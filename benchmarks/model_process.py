@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from bisect import bisect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,10 @@ from openai import AsyncOpenAI
 from pydantic import SecretStr
 
 from agent.settings import Settings
-from tests.support.model_server import Body, ModelServer, Reply, serve
+from tests.support.model_server import CHARACTERS_PER_TOKEN, Body, ModelServer, Reply, prompt, serve
+
+# As OpenAI does: the beginning of a prompt is kept if it has 1,024 tokens, and by 128 of them.
+LEAST_KEPT, KEPT_STEP = 1024, 128
 
 
 class Script(ModelServer):
@@ -43,6 +47,26 @@ class Script(ModelServer):
     def asked_at(self) -> float:
         """Return when the last request came, in seconds since 1970."""
         return self.asked
+
+
+@dataclass
+class KeepingScript(Script):
+    """One that says of every prompt how much of its beginning it has read before, for the same model."""
+
+    read: dict[str, list[str]] = field(default_factory=dict)
+
+    def next(self, body: Body) -> Reply:
+        """Take the reply for a request, with how much of its prompt was read before."""
+        written, before = prompt(body), self.read.setdefault(body["model"], [])
+        same = max((in_common(other, written) for other in before), default=0) // CHARACTERS_PER_TOKEN
+        before.append(written)
+        cached = same // KEPT_STEP * KEPT_STEP if same >= LEAST_KEPT else 0
+        return replace(super().next(body), cached=cached)
+
+
+def in_common(one: str, other: str) -> int:
+    """Return how many characters two texts begin with in common."""
+    return bisect(range(1, min(len(one), len(other)) + 1), 0, key=lambda end: one[:end] != other[:end])
 
 
 @dataclass(frozen=True)

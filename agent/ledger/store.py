@@ -13,9 +13,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from agent.budgets import Limit, Scope, free_again, no_price, not_known, spent_in_money, spent_in_tokens
+from agent.database import LOCK, create, engine_of
 from agent.ledger import sums
 from agent.ledger.records import LedgerUnavailable, Most, Standing, Used, Wanted, Who
-from agent.ledger.tables import LOCK, calls, create, engine_of
+from agent.ledger.tables import LEDGER_FILE, calls
 from agent.settings import Settings
 from agent.state import ModelCall
 
@@ -39,11 +40,9 @@ class Store:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._engine = engine_of(settings)
+        self._engine = engine_of(settings, LEDGER_FILE)
         with _said():
-            if not settings.database_url:
-                settings.data_dir.mkdir(parents=True, exist_ok=True)
-            create(self._engine)
+            create(self._engine, calls)
 
     def close(self) -> None:
         """Close the connections."""

@@ -7,7 +7,7 @@ import json as json_module
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -98,6 +98,87 @@ def validate(
     else:
         show_report(report, file, cost, epochs, console)
     raise typer.Exit(FAILED if report.problems else 0)
+
+
+@app.command()
+def submit(
+    file: File,
+    *,
+    model: Annotated[str, typer.Option(help="What is trained: gpt-4.1-2025-04-14 or gpt-4.1-mini-2025-04-14.")],
+    held_out: HeldOut = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="As many as OpenAI finds right by default.")] = None,
+    suffix: Annotated[str | None, typer.Option(help="What the new model's name ends in.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another one orders the examples otherwise.")] = None,
+    json: Json = False,
+) -> None:
+    """Start a hosted job at OpenAI, which takes them until 2027-01-06. The file leaves this machine.
+
+    Organisations that never used hosted fine-tuning are barred already. It takes models of the gpt-4.1 family only, and
+    these end on 2027-01-14, with what was made of them: `selfhelp finetune train` makes an adapter that stays yours.
+    """
+    from service.finetuning.hosted import Order
+    from service.finetuning.hosted import submit as submit_file
+
+    order = Order(file, model, _held_out(file, held_out), epochs, suffix, seed)
+    job = asyncio.run(submit_file(load_settings(), order, datetime.now().astimezone().date()))
+    _show_job(asdict(job), as_json=json)
+
+
+@app.command()
+def status(
+    job: Annotated[str, typer.Argument(help="Id of the job, as submit printed it.")], *, json: Json = False
+) -> None:
+    """Show where a hosted job at OpenAI stands. It takes new ones until 2027-01-06.
+
+    Exit codes: 0 the job is under way or succeeded, 1 it failed or was cancelled.
+    """
+    from service.finetuning.hosted import status as status_of
+
+    found = asyncio.run(status_of(load_settings(), job))
+    _show_job(asdict(found), as_json=json)
+    raise typer.Exit(FAILED if found.status in ("failed", "cancelled") else 0)
+
+
+@app.command()
+def train(  # noqa: PLR0913 - its options
+    file: File,
+    out: Annotated[Path, typer.Argument(help="The folder to write the adapter to.")],
+    *,
+    base: Annotated[str, typer.Option(help="The model to adapt: a folder, or a name on the Hugging Face hub.")],
+    held_out: HeldOut = None,
+    epochs: Annotated[int, typer.Option(min=1, help="How often each example is gone through.")] = 3,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Step of the optimiser.")] = 2e-4,
+    max_tokens: Annotated[int, typer.Option(min=16, help="Longer samples are left out.")] = 4096,
+    seed: Annotated[int, typer.Option(help="Another one begins otherwise.")] = 0,
+    merged: Annotated[Path | None, typer.Option(help="A folder to write the whole model to, adapter included.")] = None,
+    json: Json = False,
+) -> None:
+    """Train a LoRA adapter of an open model on this machine. It needs `selfhelp[lora]`, and a GPU for real models."""
+    from service.console import progress
+    from service.finetuning.lora import Recipe
+    from service.finetuning.lora import train as train_adapter
+    from service.finetuning.reports import show_trained
+
+    recipe = Recipe(
+        base, out, epochs, rank, learning_rate, most_tokens=max_tokens, seed=seed, merged=merged
+    )  # fmt: skip
+    with progress(Console(stderr=True, quiet=json), "Training") as told:
+        trained = train_adapter(file, _held_out(file, held_out), recipe, told)
+    if json:
+        console.file.write(json_module.dumps(asdict(trained)) + "\n")
+    else:
+        show_trained(trained, out, console)
+
+
+def _show_job(job: dict[str, Any], *, as_json: bool) -> None:
+    from service.finetuning.hosted import ENDS
+    from service.finetuning.reports import show_job
+
+    if as_json:
+        console.file.write(json_module.dumps(job, ensure_ascii=False) + "\n")
+    else:
+        show_job(job, ENDS, console)
 
 
 def _held_out(file: Path, given: Path | None) -> Path | None:

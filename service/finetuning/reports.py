@@ -12,6 +12,7 @@ from rich.text import Text
 
 from agent.untrusted import visible
 from service.finetuning.export import PROVENANCE, TRAIN, Exported
+from service.finetuning.lora import Trained
 from service.finetuning.validation import HELD_OUT, Problem, Report
 
 MOST_PROBLEMS = 50
@@ -61,6 +62,30 @@ def report_json(report: Report, cost: float | None, epochs: int) -> dict[str, An
         "cost": cost,
         "problems": [asdict(problem) for problem in report.problems],
     }
+
+
+def show_trained(trained: Trained, out: Path, console: Console) -> None:
+    """Show what training came to."""
+    _say(console, "adapter", f"{out}, {trained.parameters:,} parameters")
+    _say(console, "learnt", f"{trained.samples} messages of the assistant; {trained.left_out} left out as too long")
+    measured = "what is held out" if trained.held_out else "what was learnt: nothing is held out"
+    _say(console, "loss", f"{trained.before:.3f} before, {trained.after:.3f} after, on {measured}")
+
+
+def show_job(job: dict[str, Any], notice: str, console: Console) -> None:
+    """Show a hosted job.
+
+    Args:
+        job: its fields.
+        notice: what becomes of hosted jobs.
+        console: where to show it.
+    """
+    for name in ("id", "status", "model", "trained", "tokens", "error"):
+        if job[name] is not None:
+            _say(console, name, visible(str(job[name])))
+    for event in job["events"]:
+        _say(console, "told", visible(event), style="dim")
+    _say(console, "note", notice, style="yellow")
 
 
 def _place(path: Path, problem: Problem) -> str:

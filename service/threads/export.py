@@ -1,12 +1,21 @@
-"""A thread as a document in Markdown."""
+"""Threads taken away: one as a document in Markdown, or all as JSON, one in a line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import select
+
+from agent.checkpoints import open_checkpointer
+from agent.settings import Settings
 from agent.untrusted import quoted_line
+from graphs.assistant import build
 from service.places import place_of
+from service.records.database import open_database
+from service.records.tables import threads
+from service.threads.history import History
 from service.threads.messages import Message
 
 _SPEAKERS = {"user": "You", "assistant": "Assistant"}
@@ -38,3 +47,20 @@ def _body(message: Message) -> Iterator[str]:
             f"- [{source['number']}] {quoted_line(source['title'])}, {place_of(source)}" for source in message.sources
         )
         yield "Sources:\n\n" + "\n".join(lines)
+
+
+async def lines(settings: Settings, since: float | None) -> AsyncIterator[str]:
+    """Yield every thread of the service as JSON in one line, whoever's it is, with what each answer's model calls used.
+
+    Args:
+        settings: where threads are kept.
+        since: only threads that were begun since, in seconds since 1970.
+    """
+    wanted = select(threads).where(threads.c.created >= (since or 0)).order_by(threads.c.created, threads.c.id)
+    async with open_database(settings) as database, open_checkpointer(settings) as checkpointer:
+        history = History(build(settings=settings, checkpointer=checkpointer), database)
+        async with database.connect() as connection:
+            rows = (await connection.execute(wanted)).all()
+        for row in rows:
+            messages = [message.model_dump(mode="json") for message in await history.messages(row.id)]
+            yield json.dumps({**row._asdict(), "messages": messages}, ensure_ascii=False)

@@ -23,6 +23,8 @@ from starlette.routing import Route
 
 Body = dict[str, Any]
 
+CHARACTERS_PER_TOKEN = 4
+
 
 @dataclass
 class Reply:
@@ -35,6 +37,7 @@ class Reply:
         cut: after how many pieces the connection is dropped, if it is.
         gate: waited for before the last piece, so that a test can look at what happens while the reply streams.
         check: looks at the request.
+        cached: how many tokens of the prompt it says that it had kept, in chat completions.
     """
 
     text: str = ""
@@ -43,6 +46,7 @@ class Reply:
     cut: int | None = None
     gate: threading.Event | None = None
     check: Callable[[Body], None] | None = None
+    cached: int = 0
 
 
 @dataclass
@@ -161,9 +165,14 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S{1,5}|\s+", text)
 
 
+def prompt(body: Body) -> str:
+    """Write the prompt of a request in the order in which providers read it."""
+    return json.dumps([body.get("tools"), body.get("messages") or body.get("input")])
+
+
 def prompt_tokens(body: Body) -> int:
     """Count the tokens of a request about as a provider would."""
-    return len(json.dumps([body.get("tools"), body.get("messages") or body.get("input")])) // 4
+    return len(prompt(body)) // CHARACTERS_PER_TOKEN
 
 
 def _arguments(args: dict[str, Any] | str) -> str:
@@ -190,8 +199,9 @@ def chat_events(body: Body, reply: Reply) -> list[Body]:
     events = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     reason = "tool_calls" if reply.calls else "stop"
     events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-    prompt = prompt_tokens(body)
-    usage = {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written}
+    read = prompt_tokens(body)
+    usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+    usage |= {"prompt_tokens_details": {"cached_tokens": reply.cached}}
     return [*events, {**base, "choices": [], "usage": usage}]
 
 

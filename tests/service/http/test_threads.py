@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -9,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from agent.settings import Settings
+from service.threads.export import lines
 from tests.service.http.conftest import RETURNS
 from tests.support.model_server import Reply
 from tests.support.service_process import running
@@ -179,3 +183,15 @@ def test_an_answer_that_is_kept_is_given_again_until_its_thread_is_deleted(new_s
         assert client.delete(f"/api/threads/{first.thread}").status_code == 204
         third.ask("Boots?")
         assert third.said()[-1] == "Anew."
+
+
+def test_all_threads_are_exported_with_what_their_model_calls_used(shared_service, searched):
+    settings = Settings(data_dir=shared_service.folder / "data")
+
+    async def exported():
+        return [json.loads(line) async for line in lines(settings, None)]
+
+    [thread] = [thread for thread in asyncio.run(exported()) if thread["id"] == searched.thread]
+    assert [message["text"] for message in thread["messages"]] == ["Boots?", CITED]
+    assert [call["node"] for call in thread["messages"][1]["usage"]["calls"]] == ["planner", "responder"]
+    assert all(call["input"] > 0 for call in thread["messages"][1]["usage"]["calls"])

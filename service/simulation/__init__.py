@@ -1,0 +1,1 @@
+"""What traffic on record would have cost with other models and settings."""
