@@ -48,7 +48,7 @@ class Run:
         intents: the record of writes.
         catalogues: chooses among the tools of large APIs.
         answers: keeps answers that may be given again, where they are.
-        default_model: what is asked where the context names no model.
+        default_model: what is asked where the context names no model; told only where answers are kept.
         cascade: a small model that is asked before them, if there is one.
     """
 
@@ -122,9 +122,13 @@ class Assistant:
             self._catalogues,
             await self._kept_answers(settings) if context.answer_cache else None,
             Account.of(context, self._ledger, Prices(settings.prices)),
-            self.model._get_llm_string() if self.model else default_model(settings),  # noqa: SLF001
+            self._default_model(settings) if context.answer_cache else "",
             small,
         )
+
+    def _default_model(self, settings: Settings) -> str:
+        # As LangChain's own caches tell models apart.
+        return self.model._get_llm_string() if self.model else default_model(settings)  # noqa: SLF001
 
     async def _kept_answers(self, settings: Settings) -> AnswerStore:
         # What databases need takes half a second to import.

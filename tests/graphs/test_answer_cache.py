@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.answer_store import ANSWERS_FILE, AnswerStore
@@ -95,6 +96,21 @@ async def test_another_question_person_or_setting_asks_anew(graph, model_server,
     await ask(graph)
     state = await ask(graph, text, ANN.model_copy(update=other), "2")
     assert state["messages"][-1].text == "Anew."
+
+
+async def test_models_that_are_handed_in_are_told_apart(settings, base, model_server):
+    def chat(temperature):
+        return ChatOpenAI(
+            model="scripted",
+            base_url=model_server.url,
+            api_key="none",
+            use_responses_api=False,
+            temperature=temperature,
+        )
+
+    graphs = [build(settings=Settings(data_dir=settings.data_dir), model=chat(t), knowledge=base) for t in (0, 0, 1)]
+    model_server.will("Hello.", "Hello anew.")
+    assert [(await ask(graph, "hi"))["messages"][-1].text for graph in graphs] == ["Hello.", "Hello.", "Hello anew."]
 
 
 async def test_documents_that_the_person_sees_make_it_ask_anew_and_those_of_others_do_not(
