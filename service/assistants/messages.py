@@ -67,8 +67,8 @@ async def transcript(thread_id: str, dump: Dump, quote: Quote) -> Transcript:
 
 
 def _in_order(objects: Iterator[Object]) -> list[Object]:
-    # Messages of the same second keep the order of their ids' places in the export, which pages give backwards.
-    return sorted(objects, key=lambda each: (_seconds(each), str(each["id"])))
+    # Times are whole seconds: of a question and an answer within one, the question comes first.
+    return sorted(objects, key=lambda each: (_seconds(each), each.get("role") != "user", str(each["id"])))
 
 
 def _seconds(found: Object) -> float:

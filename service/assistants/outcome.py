@@ -8,6 +8,9 @@ from typing import Any
 
 from service.assistants.gaps import Gap
 
+# As the service's tables take it.
+LONGEST_OWNER = 200
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -27,7 +30,7 @@ class Wish:
         """Return whose a thread is."""
         metadata = thread.get("metadata")
         named = metadata.get(self.owner_from) if self.owner_from and isinstance(metadata, Mapping) else None
-        return str(named) if named else self.owner
+        return str(named)[:LONGEST_OWNER] if named else self.owner
 
 
 @dataclass

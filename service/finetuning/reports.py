@@ -40,8 +40,9 @@ def show_report(report: Report, path: Path, cost: float | None, epochs: int, con
     """Show what is in a training file and what is wrong with it."""
     for problem in report.problems[:MOST_PROBLEMS]:
         console.print(Text.assemble((_place(path, problem), "red"), f" {visible(problem.message)}"), soft_wrap=True)
-    if more := len(report.problems) - MOST_PROBLEMS:
-        console.print(Text(f"… and {more} more (--json lists all)" if more > 0 else "", style="dim"), end="")
+    if len(report.problems) > MOST_PROBLEMS:
+        more = len(report.problems) - MOST_PROBLEMS
+        console.print(Text(f"… and {more} more (--json lists all)", style="dim"))
     counts = sorted(report.tokens.values())
     spread = f", {counts[0]:,} to {counts[-1]:,} each, half below {int(median(counts)):,}" if counts else ""
     price = "not known: give the price of a million tokens with --price" if cost is None else f"{cost:,.2f} US dollars"

@@ -259,6 +259,14 @@ async def test_an_assistant_never_takes_the_place_of_a_persona(settings, tmp_pat
     assert personas["mine-asst-1"].tools == [], "it had none"
 
 
+async def test_a_question_comes_before_its_answer_of_the_same_second():
+    dump = Dump()
+    for message_id, role in (("msg_a", "assistant"), ("msg_b", "user")):
+        said = {"object": "thread.message", "id": message_id, "thread_id": "t", "role": role, "content": role}
+        _collect(said | {"created_at": 7}, {}, "x", dump, 0)
+    assert [message.text for message in (await transcript("t", dump, None)).messages] == ["user", "assistant"]
+
+
 def test_files_of_several_assistants_are_told_apart_by_their_vector_stores():
     dump = Dump(stored={"f1": {"vector_store_id": "v1"}, "f2": {"vector_store_id": "v2"}})
     of = lambda *stores: {"tool_resources": {"file_search": {"vector_store_ids": list(stores)}}}  # noqa: E731
