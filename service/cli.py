@@ -297,33 +297,10 @@ app.add_typer(assistants_app, name="assistants")
 app.add_typer(threads_app, name="threads")
 
 
-threads_app = typer.Typer(help="Threads of the service.", no_args_is_help=True)
-app.add_typer(threads_app, name="threads")
-
-
-@threads_app.callback()
-def threads() -> None:
-    """Threads of the service."""
-
-
-@threads_app.command("export")
-def threads_export(
-    *, since: Annotated[datetime | None, typer.Option(help="Only threads that were begun since.")] = None
-) -> None:
-    """Write everybody's threads to standard output, as JSON, one in a line. For the operator."""
-    from service.threads.export import lines
-
-    async def write() -> None:
-        async for line in lines(_settings(), since.timestamp() if since else None):
-            console.file.write(f"{line}\n")
-
-    asyncio.run(write())
-
-
 @app.command()
 def simulate(
     *,
-    month: Annotated[Path, typer.Option(help="Exported threads, one in a line: selfhelp threads export.")],
+    month: Annotated[Path, typer.Option(help="Exported threads, one in a line: selfhelp threads export-all.")],
     model: Annotated[list[str], typer.Option(help="Price them with this model; may be repeated.")],
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="A lever, such as history_tokens=8000 or cascade=openai:NAME.")

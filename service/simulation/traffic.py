@@ -75,7 +75,7 @@ def _thread(path: Path, number: int, line: str) -> Thread:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         problem = "it is no JSON" if isinstance(error, json.JSONDecodeError) else f"{type(error).__name__}: {error}"
         raise SettingsError(
-            f"{path}, line {number}, is no exported thread ({problem}): write each with `selfhelp threads export`"
+            f"{path}, line {number}, is no exported thread ({problem}): write each with `selfhelp threads export-all`"
         ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,6 +53,20 @@ def export(
     from service.threads.console import export_thread
 
     asyncio.run(export_thread(load_settings(), thread, kind, to, console))
+
+
+@app.command("export-all")
+def export_all(
+    *, since: Annotated[datetime | None, typer.Option(help="Only threads that were begun since.")] = None
+) -> None:
+    """Write all threads to standard output as JSON, one in a line, with what each model call used."""
+    from service.threads.export import lines
+
+    async def write() -> None:
+        async for line in lines(load_settings(), since.timestamp() if since else None):
+            console.file.write(f"{line}\n")
+
+    asyncio.run(write())
 
 
 @app.command("delete")
