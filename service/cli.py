@@ -23,6 +23,7 @@ from agent.knowledge.filters import Filter
 from agent.ledger.records import By, Wanted
 from agent.settings import Settings, SourceSettings, load_settings
 from service.assistants.commands import app as assistants_app
+from service.evaluation.commands import evaluate
 from service.finetuning.commands import app as finetune_app
 from service.threads.commands import app as threads_app
 
@@ -292,6 +293,7 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="Id of the key, as `self
     asyncio.run(revoke_key(_settings(), key, console))
 
 
+app.command("eval")(evaluate)
 app.add_typer(finetune_app, name="finetune")
 app.add_typer(assistants_app, name="assistants")
 app.add_typer(threads_app, name="threads")

@@ -34,6 +34,9 @@ TOKEN = "SHOP_TOKEN"  # noqa: S105 - the variable's name
 OPERATIONS = ["createRefund", "getCustomer"]
 NOBODY = "\nNobody is here to approve this, so it was not done. `selfhelp demo --yes` approves it."
 
+# FastAPI writes an app's OpenAPI document when it is first asked for, and fails where several do so at once.
+_making = threading.Lock()
+
 Decide = Callable[[Sequence[dict[str, Any]]], Sequence[Decision]]
 
 
@@ -47,10 +50,10 @@ async def run_demo(settings: Settings, console: Console, own: list[str], *, yes:
         yes: whether writes are approved without asking.
         as_json: whether to print one line of JSON for each answer.
     """
-    shop, files = _shop()
+    shop, files = example_shop()
     settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
     orders = settings.data_dir / "orders.sqlite"
-    await asyncio.to_thread(_make, orders)
+    await asyncio.to_thread(make_orders, orders)
     aside = Console(stderr=True, quiet=as_json)
     with progress(aside, "Reading the documents") as report:
         knowledge = await open_base(settings, progress=report)
@@ -106,10 +109,33 @@ def backend(database: Path) -> Iterator[ApiSettings]:
     Args:
         database: its SQLite file.
     """
+    with shop_token(), served(database, OPERATIONS) as api:
+        yield api
+
+
+@contextmanager
+def shop_token() -> Iterator[None]:
+    """Keep a new token for the company's backends in the environment."""
+    os.environ[TOKEN] = secrets.token_urlsafe(32)
+    try:
+        yield
+    finally:
+        del os.environ[TOKEN]
+
+
+@contextmanager
+def served(database: Path, operations: Sequence[str]) -> Iterator[ApiSettings]:
+    """Run a backend of the company with the token that is in the environment.
+
+    Args:
+        database: its SQLite file.
+        operations: names of the operations that an assistant may use.
+    """
     import uvicorn
 
-    os.environ[TOKEN] = secrets.token_urlsafe(32)
-    app = import_module(_shop()[0].__name__.replace(".tools", ".backend")).create_app(database)
+    with _making:
+        app = import_module(example_shop()[0].__name__.replace(".tools", ".backend")).create_app(database)
+        app.openapi()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
@@ -119,12 +145,11 @@ def backend(database: Path) -> Iterator[ApiSettings]:
                 name="shop",
                 spec=f"http://127.0.0.1:{listening.getsockname()[1]}/openapi.json",
                 auth=BearerAuth(bearer_env=TOKEN),
-                include=OPERATIONS,
+                include=list(operations),
             )
         finally:
             server.should_exit = True
             thread.join()
-            del os.environ[TOKEN]
 
 
 def _decisions(console: Console, *, yes: bool, as_json: bool) -> Decide | None:
@@ -135,7 +160,7 @@ def _decisions(console: Console, *, yes: bool, as_json: bool) -> Decide | None:
     return lambda actions: decide(actions, console)
 
 
-def _shop() -> tuple[ModuleType, Path]:
+def example_shop() -> tuple[ModuleType, Path]:
     """Return the example company's tools and folder: from the checkout, or as installed with the package."""
     try:
         module = import_module("examples.shop.tools")
@@ -144,8 +169,9 @@ def _shop() -> tuple[ModuleType, Path]:
     return module, Path(str(module.__file__)).parent
 
 
-def _make(orders: Path) -> None:
-    create = import_module(_shop()[0].__name__.replace(".tools", ".orders")).create
+def make_orders(orders: Path) -> None:
+    """Write the company's orders to a file."""
+    create = import_module(example_shop()[0].__name__.replace(".tools", ".orders")).create
     orders.parent.mkdir(parents=True, exist_ok=True)
     create(orders)
 

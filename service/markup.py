@@ -8,6 +8,8 @@ from agent.untrusted import visible
 
 # Elements that have no end tag.
 _VOID = {"meta", "br", "hr"}
+# Nothing in a page may load or run anything, whatever got into it.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 class Markup(str):
@@ -36,3 +38,22 @@ def element(name: str, /, *children: str, **attributes: object) -> Markup:
 def joined(*parts: str) -> Markup:
     """Put parts behind each other; what is not `Markup` is text."""
     return Markup("".join(part if isinstance(part, Markup) else escape(visible(part)) for part in parts))
+
+
+def page(title: str, style: str, *parts: str) -> str:
+    """Write a whole page, which needs nothing from anywhere else.
+
+    Args:
+        title: its title and first heading.
+        style: its style sheet.
+        parts: what stands below the heading.
+    """
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        element("meta", name="viewport", content="width=device-width"),
+        element("title", title),
+        element("style", Markup(style)),
+    )
+    return f"<!doctype html>\n{element('html', head, element('body', element('h1', title), *parts), lang='en')}\n"

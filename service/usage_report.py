@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from agent.budgets import dollars
 from agent.ledger.ledger import Ledger
 from agent.ledger.records import BY, By, Used, Wanted, total
+from service import markup
 from service.markup import Markup, element, joined
 
 TITLE = "What model calls used and cost"
@@ -17,16 +18,14 @@ MOST_DAYS = 92
 # Told apart by people who see no red or green too: Okabe and Ito's palette.
 COLOURS = ("#0072b2", "#56b4e9", "#e69f00", "#d55e00")
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 200, 70, 24
-STYLE = Markup("""\
+STYLE = """\
 :root{color-scheme:light dark}
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.2rem .8rem;border-bottom:1px solid #8884}
 td:not(:first-child),th:not(:first-child){text-align:right}th:first-child{text-align:left}
 figure{margin:1.5rem 0}svg{width:100%;font:11px system-ui,sans-serif}svg text{fill:currentColor}
 .grid{stroke:#8886}.key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}.muted{opacity:.7}
-""")
-# Nothing in the file may load or run anything, whatever got into it.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+"""
 
 
 async def page(ledger: Ledger, wanted: Wanted) -> str:
@@ -37,19 +36,10 @@ async def page(ledger: Ledger, wanted: Wanted) -> str:
         wanted: of whom and which days; it is shown by everything that makes groups.
     """
     groups = {by: await ledger.used(replace(wanted, by=by)) for by in BY}
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("meta", name="viewport", content="width=device-width"),
-        element("title", TITLE),
-        element("style", STYLE),
-    )
     days = _without_gaps(groups["day"])
     parts = [_summary(wanted, total(groups["day"])), _cost(days), _tokens(days)]
     parts += [_table(by, groups[by]) for by in BY if by != "day"]
-    body = element("body", element("h1", TITLE), *parts, _table("day", groups["day"]))
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    return markup.page(TITLE, STYLE, *parts, _table("day", groups["day"]))
 
 
 def _summary(wanted: Wanted, used: Used) -> Markup:
