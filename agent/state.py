@@ -15,6 +15,7 @@ from agent.budgets import Spent
 
 Message = TypeVar("Message", bound=BaseMessage)
 StepStatus = Literal["planned", "finished", "failed", "skipped", "rejected"]
+FlagKind = Literal["number", "name", "unsupported", "contradiction"]
 
 # With a snapshot at every thousandth update, 200 turns of 5 results of 2 KB take 5 MB of SQLite; with LangGraph's
 # default of 100 it is 17 MB, and without deltas 1,327 MB.
@@ -131,6 +132,14 @@ class Summary(TypedDict):
     up_to: Annotated[str, Field(description="Id of the last message that it takes in.")]
 
 
+class Flag(TypedDict):
+    """Something in an answer that is to be doubted. `text` is what stands in the answer, "" where it is all of it."""
+
+    kind: Annotated[FlagKind, Field(description="What is wrong with it.")]
+    text: Annotated[str, Field(description="The words of the answer; empty where the whole answer is meant.")]
+    detail: Annotated[str, Field(description="Why it is to be doubted.")]
+
+
 class Input(TypedDict):
     """What a turn begins with."""
 
@@ -140,7 +149,7 @@ class Input(TypedDict):
 
 
 class State(TypedDict):
-    """A thread. `plan`, `sources` and `usage` are of the latest turn; the rest, and passage numbers, go on."""
+    """A thread. `plan`, `sources`, `usage` and `flags` are of the latest turn; the rest, and passage numbers, go on."""
 
     messages: Annotated[
         list[AnyMessage],
@@ -154,6 +163,9 @@ class State(TypedDict):
     usage: Annotated[NotRequired[Usage], Field(title="Usage", description="Tokens and cost of the turn.")]
     summary: Annotated[
         NotRequired[Summary | None], Field(title="Summary", description="The old turns as the model is told of them.")
+    ]
+    flags: Annotated[
+        NotRequired[list[Flag]], Field(title="Flags", description="What in the answer nothing bears out.")
     ]
 
 

@@ -1,0 +1,67 @@
+"""An answer as its reader takes it: sentence by sentence, each with the passages it cites, without code and marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(?:.*?^ {0,3}\1[`~]*[ \t]*$|.*)", re.MULTILINE | re.DOTALL)
+_CODE_SPAN = re.compile(r"(?<!`)(?P<run>`{1,3})(?!`)(?P<code>[^`\n]{1,300})(?P=run)(?!`)")
+_EMPHASIS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)|`+|~~")
+_HEADING = re.compile(r" {0,3}#{1,6} ")
+# Marks of quotes and lists, and numbers of headings.
+_OPENING = re.compile(r"[ \t]*(?:>[ \t]*){0,5}(?:#{1,6} (?:[0-9.]{1,8} )?|(?:[-+•–]|[0-9]{1,3}[.)])(?:[ \t]+|\Z))?")
+_RULE = re.compile(r"[\s|:=-]+")
+_CITATION = re.compile(r"[ \t]*\[([0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*)\]")
+_END = re.compile(
+    r"(?P<word>[^\W\d_]{0,8})[.!?…]+[\"”’)]*(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
+)
+_ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc".split())
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence.
+
+    Args:
+        text: what it says, without marks and citations.
+        cited: numbers of the passages it cites.
+        heading: whether it is a heading.
+    """
+
+    text: str
+    cited: tuple[int, ...]
+    heading: bool
+
+
+def sentences(answer: str) -> Iterator[Sentence]:
+    """Yield the sentences of an answer in Markdown; the row of a table is one too.
+
+    Args:
+        answer: the answer. Code in it is left out.
+    """
+    for line in _CODE_SPAN.sub(_word_of_code, _FENCE.sub("", answer)).splitlines():
+        if _RULE.fullmatch(line):
+            continue
+        heading = bool(_HEADING.match(line))
+        said = _OPENING.sub("", line, count=1)
+        for piece in _pieces(said):
+            cited = [int(number) for found in _CITATION.findall(piece) for number in found.split(",")]
+            text = _EMPHASIS.sub("", _CITATION.sub("", piece)).strip()
+            if text or cited:
+                yield Sentence(text, tuple(dict.fromkeys(cited)), heading)
+
+
+def _word_of_code(span: re.Match[str]) -> str:
+    """Return what stands in a span of code if it is one word, as a name or a setting is."""
+    return "" if " " in span["code"] else span["code"]
+
+
+def _pieces(line: str) -> Iterator[str]:
+    start = 0
+    for end in _END.finditer(line):
+        if end["word"].casefold() not in _ABBREVIATIONS:
+            yield line[start : end.end()]
+            start = end.end()
+    yield line[start:]

@@ -1,0 +1,60 @@
+"""Sums that an answer shows: "159.00 - 4.90 = 154.10" is worked out again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simpleeval import simple_eval
+
+from agent.grounding import units
+from agent.grounding.numbers import readings
+
+_DIGITS = r"[0-9]{1,12}(?:[.,'’][0-9]{1,6}){0,3}"
+_SUM = re.compile(
+    rf"(?P<sum>(?:\( ?)?{_DIGITS}(?: {{0,8}}[-+*/×·x−–()] {{0,8}}(?:{_DIGITS})?){{1,12}}) {{0,8}}= {{0,8}}(?P<total>{_DIGITS})"
+)
+_MONEY = re.compile("|".join((*map(re.escape, units.BEFORE_AMOUNTS), *units.CURRENCIES, "euros?")))
+_SIGNS = str.maketrans("×·x−–", "***--")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum.
+
+    Args:
+        start: offset of its total.
+        end: offset behind it.
+        text: the sum, without its total.
+        right: what it comes to, as it should stand there.
+        holds: whether that is what stands there.
+    """
+
+    start: int
+    end: int
+    text: str
+    right: str
+    holds: bool
+
+
+def sums(text: str) -> Iterator[Sum]:
+    """Yield the sums of a text that can be worked out.
+
+    Args:
+        text: the text. Amounts may have a currency.
+    """
+    if "=" not in text:
+        return
+    for found in _SUM.finditer(_MONEY.sub(lambda money: " " * len(money[0]), text)):
+        total = readings(found["total"])
+        expression = re.sub(_DIGITS, lambda digits: str(readings(digits[0])[0]), found["sum"]).translate(_SIGNS)
+        if "**" in expression or "//" in expression:
+            continue
+        try:
+            value = float(simple_eval(expression))
+        except Exception:  # noqa: BLE001, S112  it is the model's text: what cannot be worked out is no sum
+            continue
+        places = len(re.split("[.,]", found["total"])[-1]) if re.search("[.,]", found["total"]) else 0
+        holds = any(abs(each - value) <= 0.5 * 10**-places + 1e-9 for each in total)  # noqa: PLR2004
+        yield Sum(found.start("total"), found.end("total"), " ".join(found["sum"].split()), f"{value:.10g}", holds)
