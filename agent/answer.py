@@ -1,16 +1,22 @@
-"""What an answer passes on its way out, streamed or whole: first its citations are checked, then where it leads."""
+"""What an answer passes on its way out, streamed or whole: its citations are checked, then where it leads.
+
+When it is settled, what nothing bears out in it is flagged.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage
 
 from agent.addresses import Addresses
 from agent.citations import CitationCheck
+from agent.grounding.flags import flags_of
 from agent.links import LinkCheck
 from agent.run import Run
-from agent.state import sources_of
+from agent.state import Flag, sources_of
+from agent.steps import Emit
 
 
 class AnswerCheck:
@@ -47,3 +53,25 @@ def link_check(messages: Sequence[AnyMessage], run: Run) -> LinkCheck:
     """Return the check of where an answer in a thread leads."""
     own = (run.persona.prompt, run.persona.greeting)
     return LinkCheck(Addresses(messages, own, run.context.allowed_hosts))
+
+
+async def flagged(
+    answer: AIMessage, messages: Sequence[AnyMessage], run: Run, emit: Emit
+) -> tuple[AIMessage, list[Flag]]:
+    """Return a settled answer with what is to be doubted in it. It is kept with the message, and told as an event.
+
+    Args:
+        answer: the answer.
+        messages: the thread before it.
+        run: the run.
+        emit: takes the event.
+    """
+    if not run.context.flags:
+        return answer, []
+    own = (run.persona.prompt, run.persona.greeting, str(answer.response_metadata.get("broken_off", "")))
+    # It is a matter of milliseconds, but for a thread of a million characters.
+    flags = await asyncio.to_thread(flags_of, str(answer.text), messages, own)
+    if not flags:
+        return answer, []
+    emit({"type": "flags", "flags": flags})
+    return answer.model_copy(update={"response_metadata": answer.response_metadata | {"flags": flags}}), flags

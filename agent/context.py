@@ -103,6 +103,12 @@ class Context(BaseModel):
         description="Hosts that answers may link to and show images of, beside links that stand in what was found.",
         examples=["www.example.com"],
     )
+    flags: bool = Field(
+        True,
+        title="Flags",
+        description="Whether what nothing bears out in an answer is flagged: numbers and names, whole answers, and "
+        "passages that contradict each other.",
+    )
     max_rounds: int | None = Field(
         None,
         ge=1,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.config import get_config, get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
-from agent.answer import answer_check
+from agent.answer import answer_check, flagged
 from agent.consent import Approve, Decision, Edit, Respond, ask, needs_consent
 from agent.errors import SelfhelpError
 from agent.kept import until_kept
@@ -20,7 +21,7 @@ from agent.planning.dag import Dag, Launch, skipped, stages
 from agent.planning.plan import Call, calls_in
 from agent.planning.references import UnresolvedReference, render, substitute
 from agent.reply import claim
-from agent.results import Numbering, step, tool_message
+from agent.results import Numbering, differing, step, tool_message
 from agent.run import Run
 from agent.state import Outcome, State, rounds_of, sources_of
 from agent.steps import Steps
@@ -73,16 +74,27 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     if _is_reply(calls[-1], run):
         outcomes[len(calls)], answer = _reply(calls[-1], outcomes)
     outcomes = with_undo_offered(calls, outcomes, run.tools)
+    results = await _results(calls, outcomes, messages, run)
+    done = {call.id: step(call, outcomes[call.number], round_number) for call in calls}
+    update = State(messages=list(results), plan=[done.get(old["id"], old) for old in state["plan"]])
+    return update | await _answered(answer, results, state, run) if answer else update
+
+
+async def _results(
+    calls: Sequence[Call], outcomes: Mapping[int, Outcome], messages: Sequence[AnyMessage], run: Run
+) -> list[ToolMessage]:
     numbering = Numbering(sources_of(messages))
     results = [tool_message(call, outcomes[call.number], numbering, run.context.result_tokens) for call in calls]
-    check = answer_check([*messages, *results], run)
-    answer = check.whole(answer) if answer else None
-    done = {call.id: step(call, outcomes[call.number], round_number) for call in calls}
-    return {
-        "messages": [*results, *([AIMessage(answer)] if answer else [])],
-        "plan": [done.get(old["id"], old) for old in state["plan"]],
-        "usage": added(state["usage"], [], check.citations.removed, check.links.removed),
-    }
+    return await asyncio.to_thread(differing, results, messages) if run.context.flags else results
+
+
+async def _answered(text: str, results: Sequence[ToolMessage], state: State, run: Run) -> State:
+    """Return what the state becomes by an answer that the plan itself wrote."""
+    messages = [*state["messages"], *results]
+    check = answer_check(messages, run)
+    answer, flags = await flagged(AIMessage(check.whole(text)), messages, run, get_stream_writer())
+    usage = added(state["usage"], [], check.citations.removed, check.links.removed)
+    return State(messages=[*results, *([answer] if answer.content else [])], usage=usage, flags=flags)
 
 
 def waits(call: Call, run: Run) -> bool:

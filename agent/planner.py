@@ -43,7 +43,7 @@ async def plan(state: State, run: Run) -> State:
 
 
 async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) -> State:
-    fresh = State(messages=[], plan=[], sources=[], usage=no_usage())
+    fresh = State(messages=[], plan=[], sources=[], usage=no_usage(), flags=[])
     if not _asks_something(messages):
         return {**fresh, "messages": [AIMessage(run.persona.greeting or NOTHING_ASKED)]}
     key = await key_of(messages, run)

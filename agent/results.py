@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AnyMessage, ToolMessage
 
+from agent.grounding.contradictions import Contradiction, contradictions
 from agent.planning.plan import Call
-from agent.state import Outcome, Source, Step
+from agent.state import Outcome, Source, Step, sources_of, turn_of
 from agent.untrusted import quoted, quoted_line
 
 CHARACTERS_PER_TOKEN = 4
+LONGEST_DIFFERENCE = 100
 
 
 class Numbering:
@@ -56,6 +58,23 @@ def tool_message(call: Call, outcome: Outcome, numbering: Numbering, budget: int
         status="success" if outcome["status"] == "finished" else "error",
         artifact=artifact or None,
     )
+
+
+def differing(results: Sequence[ToolMessage], before: Sequence[AnyMessage]) -> list[ToolMessage]:
+    """Return results with a note at their end where passages of the turn contradict each other.
+
+    Args:
+        results: the results.
+        before: the thread before them.
+    """
+    new = sources_of(results)
+    found = contradictions((sources_of(turn_of(before)) | new).values())
+    notes = [_difference(each) for each in found if each.first in new or each.second in new]
+    if not notes:
+        return list(results)
+    place = max(place for place, result in enumerate(results) if sources_of([result]))
+    noted = results[place].model_copy(update={"content": "\n\n".join((str(results[place].text), *notes))})
+    return [*results[:place], noted, *results[place + 1 :]]
 
 
 def step(call: Call, outcome: Outcome, round_number: int) -> Step:
@@ -105,6 +124,11 @@ def named(source: Source) -> str:
     page = f", page {source['page']}" if source["page"] else ""
     heading = f" › {quoted_line(source['heading'])}" if source["heading"] else ""
     return f"[{source['number']}] {quoted_line(source['title'])}{heading}{page}"
+
+
+def _difference(found: Contradiction) -> str:
+    said, otherwise = (quoted_line(text)[:LONGEST_DIFFERENCE] for text in (found.said, found.otherwise))
+    return f"Note: [{found.first}] and [{found.second}] differ: {said} against {otherwise}."
 
 
 def _text(outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
+from agent.answer import flagged
 from agent.cascade import small_reply, will_do
 from agent.planning.plan import calls_in, check
 from agent.reply import Asker, Reply, hand_over
@@ -37,7 +38,7 @@ async def negotiate(asker: Asker, state: State) -> State:
         if not check(reply.message, asker.run.tools) and (reply.asks_for_calls or will_do(reply, state["messages"])):
             update["messages"].append(reply.message)
             update["plan"] += _steps(reply.message, {}, rounds_of(state["messages"]) + 1)
-            return _accepted(update, state["messages"], reply)
+            return await _accepted(asker, update, state["messages"], reply)
         reply.ahead.cancel()
     for _ in range(CHECKS):
         messages = [*state["messages"], *update["messages"]]
@@ -48,7 +49,7 @@ async def negotiate(asker: Asker, state: State) -> State:
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]
         update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
         if not problems:
-            return _accepted(update, messages, reply)
+            return await _accepted(asker, update, messages, reply)
         reply.ahead.cancel()
     return update
 
@@ -59,11 +60,13 @@ def _counted(state: State, asker: Asker, replies: list[Reply]) -> Usage:
     return added(state["usage"], asker.calls, citations, links)
 
 
-def _accepted(update: State, messages: list[AnyMessage], reply: Reply) -> State:
+async def _accepted(asker: Asker, update: State, messages: list[AnyMessage], reply: Reply) -> State:
     hand_over(reply)
     if not reply.message.tool_calls:
         known = sources_of(messages)
         update["sources"] = [known[number] for number in reply.check.citations.cited]
+        answer, update["flags"] = await flagged(reply.message, messages, asker.run, asker.emit)
+        update["messages"][-1] = answer
     return update
 
 

@@ -164,9 +164,7 @@ class State(TypedDict):
     summary: Annotated[
         NotRequired[Summary | None], Field(title="Summary", description="The old turns as the model is told of them.")
     ]
-    flags: Annotated[
-        NotRequired[list[Flag]], Field(title="Flags", description="What in the answer nothing bears out.")
-    ]
+    flags: Annotated[NotRequired[list[Flag]], Field(title="Flags", description="What in the answer nothing bears out.")]
 
 
 def turn_of(messages: Sequence[Message]) -> Sequence[Message]:

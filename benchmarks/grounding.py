@@ -98,9 +98,10 @@ def read(path: Path) -> Iterator[Case]:
     """Read cases.
 
     Args:
-        path: lines of JSON with `question`, `answer`, and where there are any `passages`, `results`, `earlier` turns, and
-            labels: texts under `number` and `name`, `unsupported`, and pairs of passages under `contradiction`. A passage
-            is an object, or names one of the example company: `returns.md#Refunds`, or `product-data.csv@0` by its place.
+        path: lines of JSON with `question`, `answer`, where there are any `passages`, `results`, `earlier` turns, and
+            labels: texts under `number` and `name`, `unsupported`, and pairs of passages under `contradiction`. A
+            passage is an object, or names one of the example company: `returns.md#Refunds`, or `product-data.csv@0`
+            by its place.
     """
     for line in path.read_text().splitlines():
         case = json.loads(line)

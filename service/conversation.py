@@ -16,7 +16,7 @@ from langgraph.types import Command, Interrupt
 from agent.checkpoints import open_checkpointer
 from agent.context import Context
 from agent.settings import Settings
-from agent.state import Source, State, Step, Usage
+from agent.state import Flag, Source, State, Step, Usage
 from graphs.assistant import AssistantGraph, build
 
 
@@ -49,6 +49,7 @@ class Answer:
     sources: list[Source]
     plan: list[Step]
     usage: Usage
+    flags: list[Flag]
     degraded: str | None
 
     @classmethod
@@ -60,6 +61,7 @@ class Answer:
             sources=state["sources"],
             plan=state["plan"],
             usage=state["usage"],
+            flags=state.get("flags", []),
             degraded=last.response_metadata.get("degraded") or last.response_metadata.get("broken_off"),
         )
 
@@ -143,9 +145,9 @@ class Conversation:
         async for mode, data in stream:
             if mode == "values":
                 state = data
-            elif mode == "custom":
+            elif mode == "custom" and data["type"] == "step":
                 yield StepEvent(**{key: value for key, value in data.items() if key != "type"})
-            elif text := _answer_text(data[0]):
+            elif mode == "messages" and (text := _answer_text(data[0])):
                 yield Token(text)
         assert state is not None, "a run ends with its state"
         interrupts = state.get("__interrupt__")

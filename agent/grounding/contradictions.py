@@ -22,18 +22,21 @@ MOST_STATEMENTS = 300
 LONGEST_PASSAGE = 4000
 _FEWEST_SHARED = 2
 
-_CLAUSE = re.compile(r"[;,:](?=\s)|\s[–—-]\s|\bbut\b|\balthough\b|\band (?=(?:[a-z]+ )?(?:is|are|costs?|takes?|can|must|has|have)\b)")
+_CLAUSE = re.compile(
+    r"[;,:](?=\s)|\s[–—-]\s|\b(?:but|although)\b|\band (?=(?:[a-z]+ )?(?:is|are|costs?|takes?|can|must|has|have)\b)"
+)
 _CELL = re.compile(r"\s*\|\s*")
 _WORD = re.compile(r"[^\W\d_]{2,}|\b[B-Z]\b|\bA\b(?! [a-z])|[0-9]+")
 # They say nothing of what a sentence is about. What limits it, such as "not", "least" or "up to", stays.
 _IDLE = FUNCTION_WORDS - {"no", "not", "per", "each", "when", "if", "from", "up"} | frozenset(
-    """item product article thing customer accept give offer take get cost have receive need say possible allow include apply
-    amount total usually about around approximately within last valid until there here new current currently""".split()
+    """item product article thing customer accept give offer take get cost have receive need say possible allow include
+    apply amount total usually about around approximately within last valid until there here new current
+    currently""".split()  # noqa: SIM905
 )
 # What kind of text a document is tells nothing of its subject either.
 _KINDS = frozenset(
-    """manual data sheet leaflet brochure flyer list note policy handbook rule guide page notice document version old updated
-    contract term price welcome changelog faq question answer information general""".split()
+    """manual data sheet leaflet brochure flyer list note policy handbook rule guide page notice document version old
+    updated contract term price welcome changelog faq question answer information general""".split()  # noqa: SIM905
 )
 _ENDINGS = ("ing", "ed", "es")
 # Parts of names that tell versions of a document apart, not what it is about.
@@ -166,7 +169,11 @@ def _without(text: str, parts: Iterable[str]) -> str:
 
 
 def _meaning(text: str) -> set[str]:
-    found = {_root(word) if len(word) > 1 else word for word in _WORD.findall(text) if len(word) == 1 or word.casefold() not in _IDLE}
+    found = {
+        _root(word) if len(word) > 1 else word
+        for word in _WORD.findall(text)
+        if len(word) == 1 or word.casefold() not in _IDLE
+    }
     return {word for word in found if word not in _IDLE}
 
 

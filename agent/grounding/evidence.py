@@ -16,7 +16,7 @@ from agent.grounding.names import Mark
 from agent.grounding.numbers import numbers
 from agent.state import Source, sources_of
 
-# Characters of one text that are read as numbers and names. In the rest it is only looked whether the words stand there.
+# Characters of one text that are read as numbers and names. In the rest it is only looked whether words stand there.
 LONGEST_READ = 100_000
 # Characters of a thread that are read.
 MOST_READ = 1_000_000

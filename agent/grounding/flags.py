@@ -9,7 +9,7 @@ from langchain_core.messages import AnyMessage
 from agent.grounding import names
 from agent.grounding.contradictions import contradictions
 from agent.grounding.evidence import Evidence, Given
-from agent.grounding.names import Mark, Name
+from agent.grounding.names import Name
 from agent.grounding.numbers import Number, numbers
 from agent.grounding.sentences import Sentence, sentences
 from agent.grounding.sums import sums
@@ -115,4 +115,5 @@ def _contradictions(said: Sequence[Sentence], messages: Sequence[AnyMessage]) ->
     sources = [source for number, source in sources_of(messages).items() if number in in_turn or number in cited]
     for each in contradictions(sources) if cited else ():
         if not cited.isdisjoint((each.first, each.second)):
-            yield Flag(kind="contradiction", text="", detail=f"[{each.first}] says {each.said}, [{each.second}] says {each.otherwise}")
+            detail = f"[{each.first}] says {each.said}, [{each.second}] says {each.otherwise}"
+            yield Flag(kind="contradiction", text="", detail=detail)

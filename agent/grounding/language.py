@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 FUNCTION_WORDS = frozenset(
-    """the a an and or of to in on for with from by at is are was were be been can cannot could will would may must have has
-    had do does did not no it its this that these those you your we our us i my they their there if when which who how what
-    as but than then so only also all any each per up""".split()
+    """the a an and or of to in on for with from by at is are was were be been can cannot could will would may must
+    have has had do does did not no it its this that these those you your we our us i my they their there if when
+    which who how what as but than then so only also all any each per up""".split()  # noqa: SIM905
 )
 _SHORTEST = 3
 

@@ -10,15 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from agent.grounding import units
 from agent.grounding.language import FUNCTION_WORDS, stem
 
-SHORTEST_PHONE = 7
-
+_PATH = r"[^\s<>\"'()\[\]|]"
 _EMAIL = r"(?P<email>[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,6})"
-_URL = r"(?P<url>(?:https?://|www\.)[^\s<>\"'()\[\]|]{1,500}|\b[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,4}\.[a-z]{2,12}/[^\s<>\"'()\[\]|]{0,500})"
-_PHONE = r"(?P<phone>(?<![\w.,-])(?:\+|0|\(0|1-(?=[0-9]{3}-))[0-9](?:[ \u00a0()-]{0,2}[0-9]){5,18}(?![\w.,:-]*[0-9])|(?<![\w-])\(?[0-9]{3}\)?[ -][0-9]{3}-[0-9]{4}(?![\w-]))"
+_URL = (
+    rf"(?P<url>(?:https?://|www\.){_PATH}{{1,500}}"
+    rf"|\b[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,4}}\.[a-z]{{2,12}}/{_PATH}{{0,500}})"
+)
+_PHONE = (
+    r"(?P<phone>(?<![\w.,-])(?:\+|0|\(0|1-(?=[0-9]{3}-))[0-9](?:[ \u00a0()-]{0,2}[0-9]){5,18}(?![\w.,:-]{0,20}[0-9])"
+    r"|(?<![\w-])\(?[0-9]{3}\)?[ -][0-9]{3}-[0-9]{4}(?![\w-]))"
+)
 _CODE = r"(?P<code>(?<![\w.,/-])(?=[A-Za-z0-9])[A-Za-z0-9]{1,40}(?:[-_/]{1,2}[A-Za-z0-9]{1,40}){0,8}(?![\w]))"
 _MARK = re.compile(rf"{_URL}|{_EMAIL}|{_PHONE}|{_CODE}")
 # Numbers with something behind or before them that make no code.
@@ -27,19 +33,21 @@ _NO_CODE = re.compile(
     r"|[0-9]+(?:-[a-zäöü]{2,}){1,3}|[0-9]+h[0-9]*|[A-Z]{3}[0-9]+|[0-9/-]+|v[0-9]+"
 )
 _NUMBER_AND_UNIT = re.compile(r"[0-9]+-?(?P<unit>[^\W\d_]+2?)")
-_WORD = re.compile(r"(?P<boundary>[:|“„\"‘(–—]\s*)?(?P<word>[^\W\d_][^\W\d_]*(?:['’.&-][^\W\d_]+)*)(?P<number>[ \u00a0][0-9]{1,6}(?![\w.,:%€/-]*[0-9%€]))?")
+_WORD = re.compile(
+    r"(?P<boundary>[:|“„\"(–—]\s*)?(?P<word>[^\W\d_]+(?:['’.&-][^\W\d_]+)*)"
+    r"(?P<number>[ \u00a0][0-9]{1,6}(?![\w.,:%€/-]{0,20}[0-9%€]))?"
+)
 _PART = re.compile(r"[^\W\d_]+")
-_NUMBERED = re.compile(r"(?<![^\W\d_])([^\W\d_]{1,30})[ \u00a0-]([0-9]{1,6})(?![\w.,:%-]*[0-9%])")
-_LINKS = frozenset({"of", "de", "van", "von", "der", "den", "la", "le", "and", "&"})
+_NUMBERED = re.compile(r"(?<![^\W\d_])([^\W\d_]{1,30})[ \u00a0-]([0-9]{1,6})(?![\w.,:%-]{0,20}[0-9%])")
 
 _COMMON = frozenset(
-    """i ok monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january february march april
-    may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec mr mrs ms dr prof
-    pdf faq url id qr pin sms tv pc usb gps http https html json sql csv api am pm eu iso utc asap ps nb etc note yes no
-    version order step""".split()
+    """i ok monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january february
+    march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov
+    dec mr mrs ms dr prof pdf faq url id qr pin sms tv pc usb gps http https html json sql csv api am pm eu iso utc asap
+    ps nb etc note yes no version order step""".split()  # noqa: SIM905
 ) | frozenset(code.casefold() for code in units.CURRENCIES)
 _FEWEST_WORDS = 5
-_ENGLISH = 0.2
+_ENGLISH = 0.15
 
 
 @dataclass(frozen=True)
@@ -169,6 +177,7 @@ def _followed(sentence: str, found: re.Match[str]) -> bool:
         and following
         and sentence[found.end()].isspace()
         and following["word"][0].isupper()
+        and following["word"] != "I"
         and not following["boundary"]
     )
 
@@ -178,7 +187,7 @@ def _stands_out(word: str) -> bool:
 
 
 def _capitals_within(word: str) -> bool:
-    return any(letter.isupper() and before.islower() for before, letter in zip(word, word[1:], strict=False))
+    return any(before.islower() and letter.isupper() for before, letter in pairwise(word))
 
 
 def _is_code(text: str) -> bool:

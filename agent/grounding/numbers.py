@@ -35,8 +35,9 @@ _NUMBER = re.compile(
 )
 _FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 _UNIT = re.compile(
-    r"(?:[ \u00a0\u202f-]?(?P<scale>million|billion|Millionen|Mio\.?|Mrd\.?|bn|k|M)(?![\w/]))?(?P<ordinal>st|nd|rd|th\b)?"
-    r"[ \u00a0\u202f-]?(?:(?P<working>(?:working|business|opening|Werk|Arbeits)[ -]?)|(?:full|whole|more) )?"
+    r"(?:[ \u00a0\u202f-]?(?P<scale>million|billion|Millionen|Mio\.?|Mrd\.?|bn|k|M)(?![\w/]))?"
+    r"(?P<ordinal>(?:st|nd|rd|th)\b)?[ \u00a0\u202f-]?"
+    r"(?:(?P<working>(?:working|business|opening|Werk|Arbeits)[ -]?)|(?:full|whole|more) )?"
     r"(?P<unit>°[CF]?|[€$£%]|km/h|m²|o'clock|per cent|[^\W\d_]{1,12}2?(?![\w]))?"
 )
 # "30 consecutive days"
@@ -51,7 +52,9 @@ _HOUR = re.compile(r"\b(?:from|until|till|to|at|by|between|and|von|bis|um|ab|de|
 _NOUN = re.compile(r"[ \u00a0-](?P<noun>[^\W\d_]{2,30})")
 _CONNECTORS = frozenset({"bis", "oder", "tot", "ou", "und", "en", "et", "y", "e"})
 # What an answer may count of its own.
-_OWN = frozenset("option way step thing point reason condition case possibility choice question example part item".split())
+_OWN = frozenset(
+    "option way step thing point reason condition case possibility choice question example part item".split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,9 @@ def _is_dated(match: re.Match[str]) -> bool:
 
 def _dated(match: re.Match[str]) -> Number:
     if match["version"]:
-        needs = gives = frozenset({("version", match[0])})
+        needs = gives = frozenset[Key]({("version", match[0])})
     elif match["time"] or match["noon"]:
-        needs = gives = frozenset((CLOCK, float(minute)) for minute in dates.minutes(match))
+        needs = gives = frozenset[Key]((CLOCK, float(minute)) for minute in dates.minutes(match))
     else:
         needs, gives = frozenset(dates.needs_of_date(match)), frozenset(dates.gives_of_date(match))
     return Number(match.start(), match.end(), match[0].strip(), needs, gives)
@@ -203,7 +206,7 @@ def _may_be_hour(match: re.Match[str], value: float, text: str) -> bool:
 
 
 def _ranges(found: Sequence[Number], text: str) -> Iterator[Number]:
-    """Yield the numbers; one that makes a range with the next one has that one's unit, or counts what that one counts."""
+    """Yield the numbers. One that makes a range with the next has that one's unit, or counts what it counts."""
     for number, following in zip_longest(found, found[1:]):
         if following and _makes_range(number, following, text):
             needs, gives = keys(number.value or 0.0, following.unit)

@@ -17,7 +17,7 @@ _CITATION = re.compile(r"[ \t]*\[([0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*)\]")
 _END = re.compile(
     r"(?P<word>[^\W\d_]{0,8})[.!?…]+[\"”’)]*(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
 )
-_ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc".split())
+_ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from agent.grounding.numbers import readings
 
 _DIGITS = r"[0-9]{1,12}(?:[.,'’][0-9]{1,6}){0,3}"
 _SUM = re.compile(
-    rf"(?P<sum>(?:\( ?)?{_DIGITS}(?: {{0,8}}[-+*/×·x−–()] {{0,8}}(?:{_DIGITS})?){{1,12}}) {{0,8}}= {{0,8}}(?P<total>{_DIGITS})"
+    rf"(?P<sum>(?:\( ?)?{_DIGITS}(?: {{0,8}}[-+*/×·x\u2212–()] {{0,8}}(?:{_DIGITS})?){{1,12}}) {{0,8}}="
+    rf" {{0,8}}(?P<total>{_DIGITS})"
 )
 _MONEY = re.compile("|".join((*map(re.escape, units.BEFORE_AMOUNTS), *units.CURRENCIES, "euros?")))
-_SIGNS = str.maketrans("×·x−–", "***--")
+_SIGNS = str.maketrans("×·x\u2212–", "***--")
 
 
 @dataclass(frozen=True)
@@ -56,5 +57,5 @@ def sums(text: str) -> Iterator[Sum]:
         except Exception:  # noqa: BLE001, S112  it is the model's text: what cannot be worked out is no sum
             continue
         places = len(re.split("[.,]", found["total"])[-1]) if re.search("[.,]", found["total"]) else 0
-        holds = any(abs(each - value) <= 0.5 * 10**-places + 1e-9 for each in total)  # noqa: PLR2004
+        holds = any(abs(each - value) <= 0.5 * 10**-places + 1e-9 for each in total)
         yield Sum(found.start("total"), found.end("total"), " ".join(found["sum"].split()), f"{value:.10g}", holds)

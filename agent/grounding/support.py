@@ -25,17 +25,20 @@ _OPENING = re.compile(
 )
 # What greets, thanks, asks back, speaks of the assistant or of what the person said.
 _SMALL_TALK = re.compile(
-    r"(?:you(?:'re|’re| are) welcome|you (?:said|asked|told|wrote|mentioned|want)\b|good(?:bye|\b)|bye\b|have a\b|welcome\b"
-    r"|please\b|let me\b|feel free|ask me|tell me|thank|glad|happy|that depends|nothing yet"
+    r"(?:you(?:['’]re| are) welcome|you (?:said|asked|told|wrote|mentioned|want)\b|good(?:bye|\b)|bye\b|have a\b"
+    r"|welcome\b|please\b|let me\b|feel free|ask me|tell me|thank|glad|happy|that depends|nothing yet"
     r"|(?:i|my)\b(?!.{0,12}\b(?:confirm|assure|checked|guarantee)))",
     re.IGNORECASE,
 )
 _NOT_KNOWN = re.compile(
-    r"\b(?:do(?:es)?|did|could|can|was|were)(?: not|n['’]t) (?:know|say|mention|find|have (?:any )?information|contain|tell|help"
-    r"|able)|\bcannot (?:find|tell|say|answer|help|look)|\bno (?:information|mention|idea|such)|\bthere (?:is|are|was|were) no\b"
-    r"|\bnothing (?:in|about|was found)|\bnot (?:sure|found|in (?:our|the) documents|known)|\bunable to"
-    r"|weiß (?:es |das |ich )*nicht|keine (?:informationen|angaben)|nicht gefunden|nichts gefunden|ne sais pas|pas d['’]information"
-    r"|weet (?:ik )?(?:het |dat )?niet|geen informatie|non lo so|nessuna informazione|no lo sé|no encuentro",
+    r"\b(?:do(?:es)?|did|could|can|was|were)(?: not|n['’]t) (?:know|say|mention|find|contain|tell|help|able)"
+    r"|\b(?:do(?:es)?|did)(?: not|n['’]t) have (?:any )?information"
+    r"|\bcannot (?:find|tell|say|answer|help|look)|\bno (?:information|mention|idea|such)"
+    r"|\bthere (?:is|are|was|were) no\b|\bnothing (?:in|about|was found)"
+    r"|\bnot (?:sure|found|in (?:our|the) documents|known)|\bunable to"
+    r"|weiß (?:es |das |ich )*nicht|keine (?:informationen|angaben)|nicht gefunden|nichts gefunden"
+    r"|ne sais pas|pas d['’]information|weet (?:ik )?(?:het |dat )?niet|geen informatie"
+    r"|non lo so|nessuna informazione|no lo sé|no encuentro",
     re.IGNORECASE,
 )
 # What speaks of the company, or of what its customers may do and get.
@@ -75,7 +78,7 @@ def states_a_fact(sentence: str, question: str) -> bool:
         question: what was asked.
     """
     said = _OPENING.sub("", sentence, count=1) if _OPENING.match(sentence) else sentence
-    if not said or said.rstrip("\"”’) ").endswith("?"):
+    if not said or said.rstrip('"”’) ').endswith("?"):
         return False
     if _SMALL_TALK.match(said) or _NOT_KNOWN.search(sentence) or _DEFINITION.match(said):
         return False
