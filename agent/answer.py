@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from agent.addresses import Addresses
 from agent.citations import CitationCheck
@@ -68,10 +68,17 @@ async def flagged(
     """
     if not run.context.flags:
         return answer, []
+    given = [message for message in messages if not _is_reply(message, run)]
     own = (run.persona.prompt, run.persona.greeting, str(answer.response_metadata.get("broken_off", "")))
     # It is a matter of milliseconds, but for a thread of a million characters.
-    flags = await asyncio.to_thread(flags_of, str(answer.text), messages, own)
+    flags = await asyncio.to_thread(flags_of, str(answer.text), given, own)
     if not flags:
         return answer, []
     emit({"type": "flags", "flags": flags})
     return answer.model_copy(update={"response_metadata": answer.response_metadata | {"flags": flags}}), flags
+
+
+def _is_reply(message: AnyMessage, run: Run) -> bool:
+    """Whether a message is the result of `reply`: the model's own words, which bear nothing out."""
+    tool = run.tools.get(message.name or "") if isinstance(message, ToolMessage) else None
+    return tool is not None and tool.writes_reply

@@ -21,6 +21,7 @@ from agent.models.providers import Progress as Report
 from agent.state import Source, Usage
 from agent.untrusted import visible
 from service.conversation import Answer, Event, Question, StepEvent, Token
+from service.doubts import doubt
 from service.places import place_of
 
 _MARKS = {
@@ -106,6 +107,8 @@ class TurnView:
     def _finish(self, answer: Answer) -> None:
         if self._speaking:
             self._console.print()
+        for flag in answer.flags:
+            self._console.print(_plain(f"⚑ {doubt(flag)}", style="dim yellow"), soft_wrap=True)
         if answer.sources:
             self._console.print()
             for source in answer.sources:

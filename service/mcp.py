@@ -20,6 +20,7 @@ from agent.settings import Settings
 from agent.steps import Steps
 from agent.toolset import BoundTool, Toolset
 from service.conversation import Answer, Conversation, Desk, Question
+from service.doubts import doubt
 from tools.registry import loader
 
 ASK = "ask"
@@ -138,7 +139,9 @@ class Shelf:
             return _result(f"{hint}\n\n{wishes}", {"waiting": outcome.actions, "thread": conversation.thread})
         assert isinstance(outcome, Answer), "a turn ends in an answer or a question"
         lines = [f"[{source['number']}] {source['title']}: {source['uri']}" for source in outcome.sources]
-        found = {"answer": outcome.text, "sources": outcome.sources, "thread": conversation.thread}
+        lines += [f"Doubtful: {doubt(flag)}" for flag in outcome.flags]
+        found = {"answer": outcome.text, "sources": outcome.sources, "flags": outcome.flags}
+        found["thread"] = conversation.thread
         return _result("\n".join([outcome.text, *lines]), found)
 
 

@@ -27,7 +27,7 @@ _PLAIN = rf"[0-9]{{1,{LONGEST_DIGITS}}}(?:[.,][0-9]{{1,8}})?"
 _BEFORE = "|".join(map(re.escape, units.codes()))
 _NUMBER = re.compile(
     rf"(?=[0-9½¼¾]|(?:{_BEFORE})[ \u00a0\u202f]?[0-9])(?:{dates.DIGITAL}"
-    r"|(?P<version>(?<![\w.])[0-9]{1,5}(?:\.[0-9]{1,5}){2,4}(?![\w]))"
+    r"|(?P<version>(?<![\w.])(?![0-9]{1,3}(?:\.[0-9]{3}){2,5}(?![.\w]))[0-9]{1,5}(?:\.[0-9]{1,5}){2,4}(?![\w]))"
     rf"|(?P<idiom>\b24/7\b)"
     rf"|(?P<currency>(?<![0-9])(?<![0-9][ \u00a0\u202f])(?:{_BEFORE})[ \u00a0\u202f]?)?"
     rf"(?<![0-9])(?P<digits>(?:{_GROUPED}|{_SPACED}|{_PLAIN})(?![0-9]))"

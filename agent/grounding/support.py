@@ -67,7 +67,7 @@ def rests_on_nothing(said: Sequence[Sentence], messages: Sequence[AnyMessage], e
         return False
     question = question_of(messages)
     facts = [sentence.text for sentence in said if states_a_fact(sentence.text, question)]
-    return any(not _familiar(fact, evidence) for fact in facts)
+    return any(not _familiar(_behind_opening(fact), evidence) for fact in facts)
 
 
 def states_a_fact(sentence: str, question: str) -> bool:
@@ -77,7 +77,7 @@ def states_a_fact(sentence: str, question: str) -> bool:
         sentence: a sentence of the answer.
         question: what was asked.
     """
-    said = _OPENING.sub("", sentence, count=1) if _OPENING.match(sentence) else sentence
+    said = _behind_opening(sentence)
     if not said or said.rstrip('"”’) ').endswith("?"):
         return False
     if _SMALL_TALK.match(said) or _NOT_KNOWN.search(sentence) or _DEFINITION.match(said):
@@ -85,6 +85,11 @@ def states_a_fact(sentence: str, question: str) -> bool:
     if _COMPANY.search(said) or _tells_a_number(said, question):
         return True
     return not said.endswith("!") and (bool(_POINTS_BACK.match(said)) or bool(_content([said]) & _content([question])))
+
+
+def _behind_opening(sentence: str) -> str:
+    opening = _OPENING.match(sentence)
+    return sentence[opening.end() :] if opening else sentence
 
 
 def _found(message: AnyMessage) -> bool:

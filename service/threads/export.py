@@ -12,6 +12,7 @@ from agent.checkpoints import open_checkpointer
 from agent.settings import Settings
 from agent.untrusted import quoted_line
 from graphs.assistant import build
+from service.doubts import doubt
 from service.places import place_of
 from service.records.database import open_database
 from service.records.tables import threads
@@ -42,6 +43,8 @@ def _body(message: Message) -> Iterator[str]:
         yield f"> {quoted_line(message.degraded)}"
     if message.text.strip():
         yield message.text.strip()
+    if message.flags:
+        yield "Doubtful:\n\n" + "\n".join(f"- {quoted_line(doubt(flag))}" for flag in message.flags)
     if message.sources:
         lines = (
             f"- [{source['number']}] {quoted_line(source['title'])}, {place_of(source)}" for source in message.sources

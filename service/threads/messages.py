@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from agent.citations import CitationCheck
 from agent.planning.plan import calls_in
-from agent.state import Source, Step, Usage, sources_of, turn_of
+from agent.state import Flag, Source, Step, Usage, sources_of, turn_of
 
 
 class Feedback(BaseModel):
@@ -35,6 +35,7 @@ class Message(BaseModel):
     degraded: str | None = Field(
         None, description="Why the answer is less than it should be.", examples=["the model cannot be reached"]
     )
+    flags: list[Flag] = Field(default_factory=list, description="What in the answer nothing bears out.", examples=[[]])
     feedback: Feedback | None = Field(None, description="What its reader thinks of it.", examples=[None])
 
 
@@ -81,6 +82,7 @@ def _answer(turn: Sequence[AnyMessage], known: Mapping[int, Source]) -> Message:
         plan=_steps(turn, replies),
         sources=[known[number] for number in check.cited],
         degraded=last.response_metadata.get("degraded") or last.response_metadata.get("broken_off"),
+        flags=last.response_metadata.get("flags", []),
     )
 
 

@@ -191,6 +191,7 @@ class Turn:
             cost=spent["cost"],
             degraded=last.response_metadata.get("degraded") or last.response_metadata.get("broken_off"),
             spent=spent["spent"],
+            flags=values.get("flags") or [],
             waiting=Waiting(thread_id=self.asked.thread, run_id=self.asked.id, actions=actions) if question else None,
         )
         return Ended(spent, finish_reason(last), last.id, extension)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from agent.budgets import Spent
-from agent.state import Source, Step
+from agent.state import Flag, Source, Step
 
 # OpenAI's Responses API takes no smaller limit either; a plan cut shorter than this is of no use.
 LEAST_TOKENS = 16
@@ -78,6 +78,7 @@ class Extension(BaseModel):
         description="Why the answer is less than it should be, where it is.", examples=["the server failed (HTTP 500)"]
     )
     spent: Spent | None = Field(description="The budget that allowed no further model call, if any.", examples=[None])
+    flags: list[Flag] = Field(description="What in the answer nothing bears out.", examples=[[]])
     waiting: Waiting | None = Field(description="The requests that wait for a person, where the turn stopped at some.")
 
 

@@ -34,7 +34,7 @@ purify.addHook("afterSanitizeAttributes", (node) => {
 });
 
 // Shows a text, block by block, so that what stands already is left alone while more streams in.
-export function Markdown({ text, titles, onCite }) {
+export function Markdown({ text, titles, flags, onCite }) {
   const blocks = marked.lexer(text).filter((token) => token.type !== "space");
   const clicked = (event) => {
     const cited = event.target.closest(".citation");
@@ -43,19 +43,20 @@ export function Markdown({ text, titles, onCite }) {
     if (copied) copyCode(copied);
   };
   return html`<div class="markdown" onClick=${clicked}>
-    ${blocks.map((block, place) => html`<${Block} key=${place} raw=${block.raw} titles=${titles} />`)}
+    ${blocks.map((block, place) => html`<${Block} key=${place} raw=${block.raw} titles=${titles} flags=${flags} />`)}
   </div>`;
 }
 
-function Block({ raw, titles }) {
+function Block({ raw, titles, flags }) {
   const element = useRef(null);
-  useLayoutEffect(() => element.current.replaceChildren(drawn(raw, titles)), [raw, titles]);
+  useLayoutEffect(() => element.current.replaceChildren(drawn(raw, titles, flags)), [raw, titles, flags]);
   return html`<div class="block" ref=${element}></div>`;
 }
 
 // Returns a Markdown text as clean nodes, with citations to press.
-function drawn(raw, titles) {
+function drawn(raw, titles, flags = []) {
   const fragment = purify.sanitize(marked.parse(raw), CLEAN);
+  for (const flag of flags) if (flag.text) doubt(fragment, flag);
   cite(fragment, titles);
   for (const pre of fragment.querySelectorAll("pre")) {
     pre.tabIndex = 0;
@@ -68,11 +69,24 @@ function drawn(raw, titles) {
   return fragment;
 }
 
-function cite(fragment, titles) {
+// Marks the words that a flag is about.
+function doubt(fragment, { text: words, detail }) {
+  for (const text of textsOf(fragment, "code, mark")) {
+    const pieces = text.data.split(words);
+    const marked = () => made("mark", { title: detail }, words);
+    if (pieces.length > 1) text.replaceWith(...pieces.flatMap((piece, i) => (i ? [marked(), piece] : piece)));
+  }
+}
+
+function textsOf(fragment, outside) {
   const walker = document.createTreeWalker(fragment, NodeFilter.SHOW_TEXT);
   const texts = [];
-  while (walker.nextNode()) if (!walker.currentNode.parentElement?.closest("code, a")) texts.push(walker.currentNode);
-  for (const text of texts) {
+  while (walker.nextNode()) if (!walker.currentNode.parentElement?.closest(outside)) texts.push(walker.currentNode);
+  return texts;
+}
+
+function cite(fragment, titles) {
+  for (const text of textsOf(fragment, "code, a")) {
     const pieces = text.data.split(CITATION);
     if (pieces.length > 1) text.replaceWith(...pieces.flatMap((piece, i) => (i % 2 ? marks(piece, titles) : piece)));
   }

@@ -72,7 +72,8 @@ function Answer({ message, ms }) {
     <article class="message assistant" aria-label="Assistant">
       <${Plan} steps=${message.plan ?? []} />
       ${message.degraded && html`<p class="degraded"><${Icon} name="warning" /> ${message.degraded}</p>`}
-      <${Markdown} text=${message.text} titles=${titles} onCite=${showSource} />
+      <${Markdown} text=${message.text} titles=${titles} flags=${message.flags} onCite=${showSource} />
+      ${message.flags?.length > 0 && html`<${Flags} flags=${message.flags} />`}
       ${sources.length > 0 && html`<${Sources} sources=${sources} />`}
       <footer>
         <div class="actions">
@@ -82,6 +83,16 @@ function Answer({ message, ms }) {
         ${message.usage && html`<p class="usage">${usageLine(message.usage, ms)}</p>`}
       </footer>
     </article>
+  `;
+}
+
+function Flags({ flags }) {
+  return html`
+    <ul class="flags" aria-label="To be doubted">
+      ${flags.map(
+        ({ text, detail }) => html`<li><${Icon} name="warning" /> <span>${text && html`<b>${text}</b>: `}${detail}</span></li>`,
+      )}
+    </ul>
   `;
 }
 

@@ -1,0 +1,150 @@
+"""What is flagged in an answer, given the thread before it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from agent.grounding.flags import LONGEST_ANSWER, MOST_FLAGS, NOWHERE, UNSUPPORTED, flags_of
+from tests.grounding.test_contradictions import passage
+
+RETURNS = passage(1, "Returns", "You can return an item within 30 days of delivery.")
+FEE = passage(2, "Return fee", "The label costs 4.90 EUR.")
+
+
+def searched(*sources, call="s"):
+    return ToolMessage("…", tool_call_id=call, artifact={"sources": list(sources)})
+
+
+def got(value, call="g", **options):
+    return ToolMessage(json.dumps(value), tool_call_id=call, **options)
+
+
+def flagged(answer, *messages, question="How?", own=()):
+    return [
+        (flag["kind"], flag["text"], flag["detail"])
+        for flag in flags_of(answer, [HumanMessage(question), *messages], own)
+    ]
+
+
+def test_what_a_passage_says_is_not_flagged():
+    assert flagged("You have thirty days [1]; the label is €4.90 [2].", searched(RETURNS, FEE)) == []
+
+
+def test_a_number_and_a_name_from_nowhere_are_flagged():
+    assert flagged("You have 60 days, and Klarna pays it back [1].", searched(RETURNS)) == [
+        ("name", "Klarna", NOWHERE),
+        ("number", "60 days", NOWHERE),
+    ]
+
+
+def test_a_number_from_another_passage_than_the_one_cited_is_flagged_with_that_one():
+    assert flagged("The label costs 4.90 EUR [1].", searched(RETURNS, FEE)) == [
+        ("number", "4.90 EUR", "not in the passage cited, but in [2]")
+    ]
+
+
+def test_a_number_of_a_result_or_of_the_question_may_stand_beside_a_citation():
+    order = got({"id": 1022, "total": 159.0})
+    answer = "Order 1022 for 159 EUR came to 2 people and can go back within 30 days [1]."
+    assert flagged(answer, searched(RETURNS), order, question="We are 2 people, what of order 1022?") == []
+
+
+def test_what_the_calculator_gave_and_how_many_there_are_of_something_is_given():
+    orders = got([{"id": 1003, "amount_cents": 5800}, {"id": 1018, "amount_cents": 18900}])
+    assert flagged("You have two orders, 58.00 EUR and 189.00 EUR, 247 EUR in all.", orders, got(247.0, "c")) == []
+    assert flagged("You have 3 orders.", orders) == [("number", "3", NOWHERE)]
+
+
+def test_a_wrong_sum_is_flagged_with_what_it_comes_to():
+    price = got({"price": 159.0, "fee": 4.9})
+    assert flagged("It is 159.00 - 4.90 = 154.10 EUR.", price) == []
+    assert flagged("It is 159.00 - 4.90 = 153.10 EUR.", price) == [("number", "153.10 EUR", "159.00 - 4.90 is 154.1")]
+
+
+def test_a_result_that_is_shown_cut_counts_whole():
+    whole = ToolMessage("[1, 2 …", tool_call_id="a", artifact={"value": [{"price": price} for price in range(500)]})
+    assert flagged("It costs 487 EUR.", whole) == []
+
+
+def test_lists_headings_tables_citations_and_code_are_no_claims():
+    answer = (
+        "## 7. Returning\n\n1. Ask for a label [1].\n2. Send it within 30 days [1].\n\n| Step | Time |\n| --- | --- |\n"
+        "| Return | 30 days |\n\n```sql\nSELECT 99 FROM t LIMIT 12;\n```\n\nRun `sleep 77` first."
+    )
+    assert flagged(answer, searched(RETURNS)) == []
+
+
+def test_earlier_turns_count_but_not_what_was_flagged_in_them():
+    earlier = AIMessage(
+        "You have 30 days or 45 days.",
+        response_metadata={"flags": [{"kind": "number", "text": "45 days", "detail": ""}]},
+    )
+    turns = (searched(RETURNS), earlier, HumanMessage("Sure?"))
+    assert flagged("Yes, 30 days.", *turns) == []
+    assert flagged("Yes, 45 days.", *turns) == [("number", "45 days", NOWHERE)]
+
+
+def test_the_personas_words_may_be_repeated():
+    assert flagged("I am Robin of Larkmoor.", own=["You are Robin, of Larkmoor."]) == []
+    assert flagged("I am Robin of Larkmoor.") == [("name", "Robin", NOWHERE), ("name", "Larkmoor", NOWHERE)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Hello! What can I help you with?",
+        "I do not know: our documents do not say.",
+        "Which order is it?",
+        "You're welcome!",
+        "I can look that up for you.",
+        "A tree is a graph without cycles.",
+        "Ich weiß es leider nicht.",
+    ],
+)
+def test_small_talk_questions_and_refusals_need_no_support(answer):
+    assert flagged(answer) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "messages"),
+    [
+        ("You can return it at any time.", ()),
+        ("Returns are free in our stores.", (got([]),)),
+        ("Your order is on its way.", (got("no such order", status="error"),)),
+        ("Sie können alles bei uns zurückgeben.", ()),
+    ],
+)
+def test_facts_that_rest_on_nothing_are_said_to(answer, messages):
+    assert ("unsupported", "", UNSUPPORTED) in flagged(answer, *messages, question="Can I return my order?")
+
+
+def test_a_follow_up_rests_on_what_was_found_before():
+    turns = (searched(RETURNS), AIMessage("Within 30 days [1]."), HumanMessage("Also tents?"))
+    assert flagged("Yes, you can return any item within 30 days of delivery.", *turns) == []
+    assert [kind for kind, _, _ in flagged("Yes, our workshop mends broken zips.", *turns)] == ["unsupported"]
+
+
+def test_contradicting_passages_are_named_where_the_answer_cites_one():
+    other = passage(2, "Returns, old", "You can return an item within 60 days of delivery.")
+    told = ("contradiction", "", "[1] says 30 days, [2] says 60 days")
+    assert flagged("Within 30 days [1].", searched(RETURNS, other)) == [told]
+    third = passage(3, "Stores", "The store is in Ghent.")
+    assert flagged("The store is in Ghent [3].", searched(RETURNS, other, third)) == []
+
+
+def test_an_answer_in_another_language_is_held_to_its_numbers_only():
+    answer = "Sie können den Artikel innerhalb von 14 Tagen zurückgeben, auch in Österreich [1]."
+    assert flagged(answer, searched(RETURNS)) == [("number", "14 Tagen", NOWHERE)]
+
+
+def test_hostile_answers_and_threads_are_bounded():
+    answer = " ".join(f"The Zeta{n} costs {n}.5 EUR." for n in range(20_000))
+    thread = [got("x" * 5_000_000), searched(*(passage(n, "P", "word " * 5000) for n in range(1, 100)))]
+    began = time.process_time()
+    assert len(flagged(answer, *thread)) == MOST_FLAGS
+    assert len(answer) > LONGEST_ANSWER
+    assert time.process_time() - began < 20

@@ -1,0 +1,183 @@
+"""Numbers in the forms that people write them in, and what each bears out."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.grounding.numbers import numbers
+from agent.grounding.sums import sums
+
+
+def bears_out(given_text, claimed):
+    gives = {key for number in numbers(given_text) for key in number.gives}
+    claims = [number for number in numbers(claimed) if number.needs]
+    assert claims, f"{claimed!r} claims a number"
+    return all(not claim.needs.isdisjoint(gives) for claim in claims)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "claimed"),
+    [
+        ("1,299.00", "1299"),
+        ("1.299,00 €", "EUR 1,299"),
+        ("1 299,00 €", "€1299"),
+        ("30 days", "thirty days"),
+        ("drei Wochen", "3 weeks"),
+        ("two hundred and fifty euros", "250 EUR"),
+        ("20 percent", "20%"),
+        ("24 months", "2 years"),
+        ("72 hours", "three days"),
+        ("5 working days", "within 5 days"),
+        ("2300 g", "2.3 kg"),
+        ("| 2300 |", "2.3 kg"),
+        ("25 cents", "€0.25"),
+        ("1.2 million visitors", "1,200,000 visitors"),
+        ("10k rows", "10,000 rows"),
+        ("2 to 3 working days", "2–3 working days"),
+        ("third floor", "the 3rd floor"),
+        ("14:00", "2 pm"),
+        ("2 p.m.", "14:00"),
+        ("noon", "12:00"),
+        ("18:00", "18 Uhr"),
+        ("from 10:00 to 18:00", "open from 10 to 18"),
+        ("2026-03-02T14:32:00+01:00", "2 March 2026 at 14:32"),
+        ("15.07.2026", "July 15th, 2026"),
+        ("15.07.2026", "on 15 July"),
+        ("22/09/2025", "2025-09-22"),
+        ("3 September 2025", "in September 2025"),
+        ("3. September 2025", "September 3, 2025"),
+        ("version 2.4.1", "2.4.1"),
+        ("30 consecutive days", "30 days"),
+    ],
+)
+def test_the_same_number_is_found_in_another_form(given_text, claimed):
+    assert bears_out(given_text, claimed)
+
+
+@pytest.mark.parametrize(
+    ("given_text", "claimed"),
+    [
+        ("1,299.00", "1399"),
+        ("30 days", "30 EUR"),
+        ("14 EUR", "14 days"),
+        ("18:00", "18 days"),
+        ("3 months", "3 days"),
+        ("20 EUR", "20 USD"),
+        ("five sentences", "5 days"),
+        ("15.07.2026", "15 July 2025"),
+        ("15.07.2026", "16 July"),
+        ("2 pm", "2:00 am"),
+        ("2.4.1", "2.4.2"),
+        ("TNT-20", "21 days"),
+    ],
+)
+def test_another_number_or_unit_is_not_borne_out(given_text, claimed):
+    assert not bears_out(given_text, claimed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one of our stores",
+        "There are two options.",
+        "three ways to pay",
+        "2 steps are left",
+        "the second reminder",
+        "open 24/7",
+        "both",
+        "which one?",
+    ],
+)
+def test_what_only_counts_the_answers_own_things_claims_nothing(text):
+    assert not [number for number in numbers(text) if number.needs]
+
+
+def test_a_range_has_the_unit_of_its_end():
+    assert [(number.text, number.unit) for number in numbers("200–400 mg every 4 to 6 hours")] == [
+        ("200", "mg"),
+        ("400 mg", "mg"),
+        ("4", "hours"),
+        ("6 hours", "hours"),
+    ]
+
+
+@given(st.integers(0, 10**9), st.integers(0, 99), st.sampled_from([",.", ".,", "’.", "\u00a0,"]))
+def test_grouping_changes_nothing(whole, cents, signs):
+    group, point = signs
+    written = f"{whole:,}".replace(",", group) + f"{point}{cents:02}"
+    assert bears_out(f"{whole}.{cents:02}", f"{written} EUR")
+    assert bears_out(f"{written} €", f"EUR {whole}.{cents:02}")
+
+
+@given(
+    st.dates(), st.sampled_from(["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%b %d %Y", "%Y-%m-%d"])
+)
+def test_a_date_is_the_same_in_every_form(day, form):
+    day = day.replace(year=1900 + day.year % 200)
+    assert bears_out(day.isoformat(), day.strftime(form))
+
+
+@given(st.times(), st.sampled_from(["%H:%M", "%I:%M %p", "%I:%M%p"]))
+def test_a_time_is_the_same_in_every_form(moment, form):
+    assert bears_out(f"{moment:%H:%M}", moment.strftime(form).lower())
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_read_and_numbers_stand_where_they_say(text):
+    end = 0
+    for number in numbers(text):
+        assert end <= number.start < number.end <= len(text)
+        assert number.text == text[number.start : number.end].strip()
+        end = number.end
+
+
+@given(st.text(alphabet="0123456789.,:/- ’€$%TZamp", max_size=200))
+def test_anything_made_of_digits_and_signs_is_borne_out_by_itself(text):
+    assert all(number.needs & number.gives or not number.needs for number in numbers(text))
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "1" * 200_000,
+        "1," * 100_000,
+        "1 " * 100_000,
+        "one " * 50_000,
+        "1-1" * 60_000,
+        "€" * 200_000,
+        "1:1" * 60_000,
+        "= 1+" * 50_000,
+    ],
+)
+def test_hostile_text_takes_time_linear_in_its_length(hostile):
+    def seconds(text):
+        began = time.process_time()
+        numbers(text)
+        list(sums(text))
+        return time.process_time() - began
+
+    quarter = seconds(hostile[: len(hostile) // 4])
+    assert seconds(hostile) < 16 * max(quarter, 0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("159.00 - 4.90 = 154.10 EUR", True),
+        ("159.00 EUR - 4.90 EUR = 154.10 EUR", True),
+        ("2 × 6.90 + 64.00 = 77.80", True),
+        ("(12 + 3) / 4 = 3.75", True),
+        ("100 / 3 = 33.33", True),
+        ("159.00 - 4.90 = 153.10", False),
+    ],
+)
+def test_a_sum_that_is_shown_is_worked_out(text, holds):
+    assert [each.holds for each in sums(text)] == [holds]
+
+
+def test_what_is_no_sum_is_left_alone():
+    assert not list(sums("x = 3, 1/0 = 5, 9**9**9 = 1, a == 2"))
