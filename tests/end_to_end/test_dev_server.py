@@ -307,8 +307,8 @@ async def test_schemas_name_and_describe_every_field(client):
     schemas = await client.assistants.get_schemas(assistant["assistant_id"])
     assert schemas["input_schema"]["properties"].keys() == {"messages"}
     # What the server calls the state schema has names only, for every graph: its output schema has the state's descriptions.
-    assert schemas["state_schema"]["properties"].keys() == {"messages", "plan", "sources", "usage"}
-    assert schemas["output_schema"]["properties"].keys() == {"messages", "plan", "sources", "usage"}
+    assert schemas["state_schema"]["properties"].keys() == {"messages", "plan", "sources", "usage", "summary", "flags"}
+    assert schemas["output_schema"]["properties"].keys() == {"messages", "plan", "sources", "usage", "summary", "flags"}
     assert {"model", "persona", "tools", "max_rounds"} <= schemas["context_schema"]["properties"].keys()
     for kind in ("input_schema", "output_schema", "context_schema"):
         for field in schemas[kind]["properties"].values():

@@ -35,6 +35,15 @@ def test_ask_prints_plan_answer_sources_and_figures(run, model_server, tmp_path)
     assert "1 false citation removed" in done.stdout
 
 
+def test_what_nothing_bears_out_is_told_below_the_answer(run, model_server):
+    model_server.will("You can return it within 60 days.", "You can return it within 60 days.")
+    done = run("ask", "How long can I return?")
+    assert "⚑ “60 days”: in no passage, result or question" in done.stdout
+    assert "⚑ This answer rests on no document or result." in done.stdout
+    flags = json.loads(run("ask", "How long can I return?", "--json").stdout)["flags"]
+    assert [flag["kind"] for flag in flags] == ["number", "unsupported"]
+
+
 def test_ask_as_json_is_one_object(run, model_server):
     model_server.will(Reply(calls=[("calculator", {"expression": "6*7"})]), "It is 42.")
     done = run("ask", "6 times 7?", "--json")

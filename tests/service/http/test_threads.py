@@ -85,6 +85,14 @@ def test_earlier_answers_keep_their_plan_sources_and_usage(searched, model):
     assert [call["node"] for call in first["usage"]["calls"]] == ["planner", "responder"]
 
 
+def test_every_answer_keeps_its_flags(searched, model):
+    model.will("You can return it within 77 days.", "You are welcome.")
+    searched.ask("Is that so?")
+    searched.ask("Thanks.")
+    flags = [message["flags"] for message in searched.read()["messages"][1::2]]
+    assert [[flag["text"] for flag in each] for each in flags[1:]] == [["77 days"], []]
+
+
 def test_a_source_can_be_opened_in_its_place(client, searched):
     number = searched.read()["messages"][1]["sources"][0]["number"]
     opened = client.get(f"/api/threads/{searched.thread}/sources/{number}").json()

@@ -32,6 +32,18 @@ async def test_a_citation_opens_the_passage_marked_in_its_document(page, model):
     await expect(side.locator(".passage")).to_contain_text("A store takes it back for free.")
 
 
+async def test_what_nothing_bears_out_is_marked_and_told(page, model):
+    model.will(SEARCH, "The label costs **5.90 EUR** [1], and Klarna takes it.")
+    await ask(page, "What does the return label cost?")
+    answer = page.get_by_role("article", name="Assistant")
+    doubts = answer.get_by_role("list", name="To be doubted").get_by_role("listitem")
+    await expect(doubts).to_have_text(
+        ["Klarna: in no passage, result or question", "5.90 EUR: in no passage, result or question"]
+    )
+    await expect(answer.locator(".markdown mark")).to_have_text(["5.90 EUR", "Klarna"])
+    await expect(answer.get_by_role("button", name="Source 1").first).to_be_visible()
+
+
 async def test_the_plan_tells_each_step_with_its_arguments(page, model):
     model.will(Reply(calls=[("calculator", {"expression": "19.9 * 3"})]), "It is 59.7.")
     await ask(page, "How much is 19.90 times 3?")

@@ -44,6 +44,17 @@ def test_the_whole_answer_is_what_is_streamed(client, model):
     assert [step["tool"] for step in whole.selfhelp["plan"]] == ["search"]
 
 
+def test_flags_are_beside_the_answer_and_not_in_its_text(client, model):
+    model.will(SEARCH, "Within 77 days [1].", SEARCH, "Within 77 days [1].")
+    whole, *_, last, _ = (
+        ask(client),
+        *ask(client, stream=True, stream_options={"include_usage": True}),
+    )
+    assert whole.choices[0].message.content.startswith("Within 77 days [1].\n\nSources:")
+    assert [flag["text"] for flag in whole.selfhelp["flags"]] == ["77 days"]
+    assert last.selfhelp["flags"] == whole.selfhelp["flags"]
+
+
 def test_citations_are_annotations_as_of_a_web_search(client, model):
     model.will(SEARCH, ANSWER)
     message = ask(client, extra_headers={"X-Selfhelp-Sources": "annotations"}).choices[0].message
