@@ -65,7 +65,13 @@ async def recalled(key: str, run: Run) -> State | None:
     if kept is None:
         return None
     messages: list[Any] = messages_from_dict(kept["messages"])
-    return State(messages=messages, plan=kept["plan"], sources=kept["sources"], usage={**no_usage(), "reused": True})
+    return State(
+        messages=messages,
+        plan=kept["plan"],
+        sources=kept["sources"],
+        usage={**no_usage(), "reused": True},
+        flags=messages[-1].response_metadata.get("flags", []),
+    )
 
 
 async def keep(state: State, update: State, run: Run) -> None:

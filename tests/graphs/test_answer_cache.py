@@ -54,6 +54,14 @@ async def test_the_same_first_question_is_answered_again_without_a_model(graph, 
     assert {m.id for m in first["messages"]}.isdisjoint(m.id for m in again["messages"])
 
 
+async def test_an_answer_that_is_given_again_brings_its_flags(graph, model_server):
+    model_server.will(SEARCH, "Within 77 days [1].")
+    first = await ask(graph)
+    again = await ask(graph, thread="2")
+    assert [flag["text"] for flag in again["flags"]] == ["77 days"]
+    assert again["flags"] == first["flags"]
+
+
 async def test_the_thread_goes_on_from_an_answer_that_was_given_again(graph, model_server):
     model_server.will(SEARCH, ANSWER, "Still 30 days [1].")
     await ask(graph)
