@@ -34,6 +34,17 @@ class JwtSettings(BaseModel):
         return url
 
 
+class TracingSettings(BaseModel):
+    """Traces for OpenTelemetry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    endpoint: str | None = Field(
+        None, description="Where traces go, such as http://127.0.0.1:4318/v1/traces; nowhere when empty."
+    )
+    contents: bool = Field(False, description="Whether they hold what was asked, found and answered.")
+
+
 class RetentionSettings(BaseModel):
     """How long things are kept."""
 

@@ -15,7 +15,7 @@ from agent.context import Context
 from agent.errors import SettingsError
 from agent.mcp_servers import McpSettings
 from agent.prices import Price
-from agent.serving import RetentionSettings, ServiceSettings
+from agent.serving import RetentionSettings, ServiceSettings, TracingSettings
 
 SETTINGS_FILE = "selfhelp.toml"
 
@@ -88,6 +88,7 @@ class Settings(Context, BaseSettings):
     service: ServiceSettings = Field(
         default_factory=ServiceSettings, description="How the service listens, and whom it lets in."
     )
+    tracing: TracingSettings = Field(default_factory=TracingSettings, description="Traces for OpenTelemetry.")
     retention: RetentionSettings = Field(
         default_factory=RetentionSettings, description="How long threads and documents are kept."
     )

@@ -226,7 +226,10 @@ def served(contender: Contender, model: ModelProcess, folder: Path) -> Iterator[
         "LANGSMITH_TRACING": "false",
     }
     url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen(contender.command(port), env={**os.environ, **settings}) as process:
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(contender.command(port), env={**os.environ, **settings}, stdout=log, stderr=log) as process,
+    ):
         try:
             _wait_for(url + contender.ready, process)
             yield url, process.pid

@@ -30,6 +30,7 @@ from service.runs.runner import Runner
 from service.threads.archive import Archive
 from service.threads.deletion import Deletion
 from service.threads.history import History
+from service.tracing import traced
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         SettingsError: a database cannot be opened.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(traced(settings.tracing))
         database = await stack.enter_async_context(open_database(settings))
         checkpointer = await stack.enter_async_context(open_checkpointer(settings))
         graph = build(settings=settings, checkpointer=checkpointer)
