@@ -33,9 +33,9 @@ class Said(BaseModel):
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Keep the agent for as long as the app runs."""
     model = ChatOpenAI(
-        model="scripted", base_url=os.environ["SELFHELP_BASE_URL"], api_key=SecretStr("none"), use_responses_api=False
+        model="scripted", base_url=os.environ["MINIMAL_MODEL_URL"], api_key=SecretStr("none"), use_responses_api=False
     )
-    database = Path(os.environ["SELFHELP_DATA_DIR"]) / "minimal.sqlite"
+    database = Path(os.environ["MINIMAL_DATA_DIR"]) / "minimal.sqlite"
     async with AsyncSqliteSaver.from_conn_string(str(database)) as saver:
         app.state.agent = create_agent(model, [calculator, clock], checkpointer=saver)
         yield

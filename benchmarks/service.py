@@ -224,6 +224,8 @@ def served(contender: Contender, model: ModelProcess, folder: Path) -> Iterator[
         "SELFHELP_BASE_URL": model.url,
         "SELFHELP_DATA_DIR": str(folder),
         "LANGSMITH_TRACING": "false",
+        "MINIMAL_MODEL_URL": model.url,
+        "MINIMAL_DATA_DIR": str(folder),
     }
     url = f"http://127.0.0.1:{port}"
     with (

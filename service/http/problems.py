@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -80,7 +81,10 @@ def problem_answer(problem: HTTPException) -> JSONResponse:
 
 def database_is_away(error: Exception) -> Problem:
     """Return the problem of a database that cannot be used. What drivers say of it stays in the log."""
-    log.error("the database cannot be used: %s", type(error).__name__)
+    cause = getattr(error, "orig", error)
+    # What SQLite says holds no address.
+    said = f"{type(cause).__name__}: {cause}" if isinstance(cause, sqlite3.Error) else type(cause).__name__
+    log.error("the database cannot be used: %s", said)
     message = "the service's database cannot be used now: ask again soon"
     return Problem(503, message, code="unavailable", headers={"Retry-After": "5"})
 

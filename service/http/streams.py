@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+from anyio import CancelScope
 from fastapi.responses import StreamingResponse
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
@@ -83,7 +84,9 @@ async def _written(runner: Runner, run_id: str, after: int) -> AsyncIterator[byt
                 coming = asyncio.ensure_future(anext(events, None))
         finally:
             coming.cancel()
-            await asyncio.wait([coming])
+            # When a client leaves, whatever is awaited here is cancelled too, again and again.
+            with CancelScope(shield=True):
+                await asyncio.wait([coming])
 
 
 def _wire(event: Event) -> bytes:

@@ -23,6 +23,9 @@ SERVICE_FILE = "service.sqlite"
 
 # The database may be that of a LangGraph server too, whose tables have the same names.
 _SCHEMA = "selfhelp"
+# SQLite has one writer at a time, and those that wait for it are served in no order: of many, one may wait too long. A
+# pool has a queue.
+_CONNECTIONS = 3
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # With a write-ahead log, NORMAL loses nothing when the process dies.
 _PRAGMAS = (
@@ -80,7 +83,8 @@ async def _prepare(engine: AsyncEngine, settings: Settings) -> None:
 
 def _engine(settings: Settings) -> AsyncEngine:
     if settings.database_url is None:
-        return create_async_engine(URL.create("sqlite+aiosqlite", database=str(settings.data_dir / SERVICE_FILE)))
+        path = URL.create("sqlite+aiosqlite", database=str(settings.data_dir / SERVICE_FILE))
+        return create_async_engine(path, pool_size=_CONNECTIONS, max_overflow=0)
     try:
         address = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
     except ArgumentError:  # its text repeats the address, with the password

@@ -61,8 +61,10 @@ class Followers:
                     self._seen.pop(run_id, None)
 
     async def _events(self, run_id: str, after: int, queue: asyncio.Queue[Event | None]) -> AsyncIterator[Event]:
+        # Asked before the events are read: a run may end in between, and then there is something to tell.
+        over = after > 0 and await self._log.has_end(run_id)
         news = await self._log.read(run_id, after)
-        if not news and await self._log.has_end(run_id):
+        if over and not news:
             return
         while True:
             for event in news:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from uuid import uuid4
 
 import pytest
 
+from service.runs.follow import Followers
+from service.runs.records import Event
 from tests.support.model_server import Reply
 from tests.support.talk import Talk, text_of, told, until
 
@@ -172,3 +175,32 @@ def test_what_is_anothers_is_not_there(shared_service, client, model):
     for request in requests:
         assert client.send(request).status_code == 404, request.url
     assert theirs.thread not in client.get("/api/threads?limit=200").text
+
+
+async def test_a_run_that_ends_while_its_events_are_looked_for_is_told_whole():
+    class Log:
+        """A log to which a run's end comes right behind a reader's first look."""
+
+        listened_to = ()
+
+        def __init__(self):
+            self.told = []
+
+        @contextmanager
+        def listening(self, run_id):
+            self.queue = asyncio.Queue()
+            yield self.queue
+
+        async def read(self, run_id, after):
+            seen = [event for event in self.told if event.number > after]
+            if not self.told:
+                self.told = [Event(1, "token", {"text": "Yes."}), Event(2, "end", {})]
+                for event in self.told:
+                    self.queue.put_nowait(event)
+            return seen
+
+        async def has_end(self, run_id):
+            return bool(self.told)
+
+    followers = Followers(Log(), own=())
+    assert [event.number async for event in followers.follow("run", 0)] == [1, 2]
