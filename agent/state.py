@@ -135,9 +135,11 @@ class Summary(TypedDict):
 class Flag(TypedDict):
     """Something in an answer that is to be doubted. `text` is what stands in the answer, "" where it is all of it."""
 
-    kind: Annotated[FlagKind, Field(description="What is wrong with it.")]
-    text: Annotated[str, Field(description="The words of the answer; empty where the whole answer is meant.")]
-    detail: Annotated[str, Field(description="Why it is to be doubted.")]
+    kind: Annotated[FlagKind, Field(description="What is wrong with it.", examples=["number"])]
+    text: Annotated[
+        str, Field(description="The words of the answer; empty where the whole answer is meant.", examples=["14 days"])
+    ]
+    detail: Annotated[str, Field(description="Why it is to be doubted.", examples=["no source says 14"])]
 
 
 class Input(TypedDict):
