@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from langgraph.types import interrupt
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from agent.planning.plan import Call
 from agent.toolset import BoundTool
@@ -87,11 +87,20 @@ class Write:
         every = self.args if isinstance(self.args, list) else [self.args]
         return "\n\n".join(map(self.tool.preview, every)) or f"{self.tool.name}: for no element at all"
 
+    def misfit(self, action: Action) -> str | None:
+        """Return why a person's edit is none of this write, if it is none."""
+        if action.name != self.tool.name:
+            return f"an edit changes arguments: the action stays {self.tool.name!r}"
+        if not isinstance(self.args, list):
+            return None
+        calls = action.args.get(EVERY_ELEMENT)
+        if isinstance(calls, list) and all(isinstance(call, dict) for call in calls):
+            return None
+        return f"{self.tool.name} runs once for each element: {EVERY_ELEMENT} must be a list of arguments"
+
     def edited(self, action: Action) -> Write:
         """Return the write with the arguments that a person gave it."""
-        if not isinstance(self.args, list):
-            return replace(self, args=action.args)
-        return replace(self, args=action.args.get(EVERY_ELEMENT, []))
+        return replace(self, args=action.args[EVERY_ELEMENT] if isinstance(self.args, list) else action.args)
 
 
 def needs_consent(tool: BoundTool, policy: Mapping[str, Policy]) -> bool:
@@ -110,16 +119,18 @@ def needs_consent(tool: BoundTool, policy: Mapping[str, Policy]) -> bool:
     return next(iter(fitting), policy.get(tool.method, policy.get("*", "always"))) == "always"
 
 
-def ask(writes: Sequence[Write], note: str = "") -> list[Decision]:
+def ask(writes: Sequence[Write], note: str = "", offered: Sequence[str] = OFFERED) -> list[Decision]:
     """Ask a person about writes, all at once, and return one decision for each in order.
 
     Args:
         writes: the writes.
         note: what the person is to know beside the requests themselves.
+        offered: the decisions to choose from.
 
     Raises:
         GraphInterrupt: there is no answer yet; the run goes on from here when there is.
-        pydantic.ValidationError: the answer is not one decision for each write. It is not kept, and can be given again.
+        pydantic.ValidationError: the answer is not one decision for each write, or an edit is none of its arguments. It
+            is not kept, and can be given again.
     """
     actions = [write.action for write in writes]
     if note:
@@ -127,9 +138,9 @@ def ask(writes: Sequence[Write], note: str = "") -> list[Decision]:
     names = dict.fromkeys(action["name"] for action in actions)
     request = {
         "action_requests": actions,
-        "review_configs": [{"action_name": name, "allowed_decisions": OFFERED} for name in names],
+        "review_configs": [{"action_name": name, "allowed_decisions": list(offered)} for name in names],
     }
-    answer: _Answer = interrupt(request, response_schema=_answer_to(len(writes)))
+    answer: _Answer = interrupt(request, response_schema=_answer_to(writes))
     return answer.decisions
 
 
@@ -137,6 +148,12 @@ class _Answer(BaseModel):
     decisions: list[Decision]
 
 
-def _answer_to(count: int) -> type[_Answer]:
-    one_each = Annotated[list[Decision], Field(min_length=count, max_length=count)]
+def _answer_to(writes: Sequence[Write]) -> type[_Answer]:
+    def fitting(decisions: list[Decision]) -> list[Decision]:
+        for write, decision in zip(writes, decisions, strict=True):
+            if isinstance(decision, Edit) and (wrong := write.misfit(decision.edited_action)):
+                raise ValueError(wrong)
+        return decisions
+
+    one_each = Annotated[list[Decision], Field(min_length=len(writes), max_length=len(writes)), AfterValidator(fitting)]
     return create_model("Answer", __base__=_Answer, decisions=(one_each, ...))

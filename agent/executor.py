@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -13,7 +12,7 @@ from langgraph.config import get_config, get_stream_writer
 from langgraph.errors import GraphBubbleUp
 
 from agent.answer import answer_check, flagged
-from agent.consent import Approve, Decision, Edit, Respond, ask, needs_consent
+from agent.consent import Approve, Decision, Edit, Respond, ask
 from agent.errors import SelfhelpError
 from agent.kept import until_kept
 from agent.once import Once
@@ -21,7 +20,7 @@ from agent.planning.dag import Dag, Launch, skipped, stages
 from agent.planning.plan import Call, calls_in
 from agent.planning.references import UnresolvedReference, render, substitute
 from agent.reply import claim
-from agent.results import Numbering, differing, step, tool_message
+from agent.results import Numbering, differing, done, tool_message
 from agent.run import Run
 from agent.state import Outcome, State, rounds_of, sources_of
 from agent.steps import Steps
@@ -60,8 +59,9 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
         return await steps.run(call, results)
 
     dag = Dag(perform, persist)
-    for stage in stages([call for call in calls if not _is_reply(call, run)], partial(waits, run=run)):
-        if writes := [call for call in stage if waits(call, run)]:
+    asked = {step["id"] for step in state["plan"] if step.get("asks")}
+    for stage in stages([call for call in calls if not _is_reply(call, run)], lambda call: call.id in asked):
+        if writes := [call for call in stage if call.id in asked]:
             decisions |= consented(writes, steps, await dag.finish())
         for call in stage:
             dag.add(call)
@@ -75,8 +75,9 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
         outcomes[len(calls)], answer = _reply(calls[-1], outcomes)
     outcomes = with_undo_offered(calls, outcomes, run.tools)
     results = await _results(calls, outcomes, messages, run)
-    done = {call.id: step(call, outcomes[call.number], round_number) for call in calls}
-    update = State(messages=list(results), plan=[done.get(old["id"], old) for old in state["plan"]])
+    ended = {call.id: outcomes[call.number] for call in calls}
+    steps_now = [done(step, ended[step["id"]]) if step["id"] in ended else step for step in state["plan"]]
+    update = State(messages=list(results), plan=steps_now)
     return update | await _answered(answer, results, state, run) if answer else update
 
 
@@ -95,12 +96,6 @@ async def _answered(text: str, results: Sequence[ToolMessage], state: State, run
     answer, flags = await flagged(AIMessage(check.whole(text)), messages, run, get_stream_writer())
     usage = added(state["usage"], [], check.citations.removed, check.links.removed)
     return State(messages=[*results, *([answer] if answer.content else [])], usage=usage, flags=flags)
-
-
-def waits(call: Call, run: Run) -> bool:
-    """Whether a call is a write that a person is asked about."""
-    tool = run.tools.get(call.tool)
-    return tool is not None and needs_consent(tool, run.context.approvals)
 
 
 def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcome]) -> dict[int, Decision]:

@@ -13,11 +13,14 @@ from typing import Any
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 
-from agent.consent import Approve, Respond, Write, ask
+from agent.consent import Approve, Reject, Respond, Write, ask
 from agent.effects import idempotency_key
 from agent.intents import Intent, Intents, NotRecorded, key_of
 
 NOT_KNOWN = "it was sent, but whether it took effect is not known: look before it is done again"
+# Answers of a server that broke while it was at work, or of a gateway that stopped waiting for it.
+_IN_DOUBT = {500, 502, 504, 520, 522, 524}
+_STILL_AT_WORK = 409
 
 Send = Callable[[], Awaitable[Any]]
 
@@ -72,8 +75,9 @@ class Once:
             await self.intents.withdraw(key)
             raise
         except Exception as error:
-            if leaves_doubt(error):
-                raise OutcomeUnknown(f"{type(error).__name__}: {error}; {NOT_KNOWN}") from error
+            if leaves_doubt(error) or (known and _status(error) == _STILL_AT_WORK):
+                said = str(error) if isinstance(error, ToolException) else f"{type(error).__name__}: {error}"
+                raise OutcomeUnknown(f"{said}; {NOT_KNOWN}") from error
             await self._record(key, {"error": str(error) or type(error).__name__})
             raise
         await self._record(key, {"value": value})
@@ -90,12 +94,15 @@ class Once:
         """Ask a person what is to become of a write that was cut off, once for each time it was sent."""
         for _ in range(known.attempts):
             sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
-            note = f"This was sent at {sent}, and whether it took effect is not known. Send it again?"
-            [decision] = ask([write], note)
+            note = f"This was sent at {sent}, and whether it took effect is not known."
+            [decision] = ask([write], f"{note} Send it again?", offered=["approve", "reject"])
             if isinstance(decision, Approve):
                 continue
-            said = decision.message if isinstance(decision, Respond) else "a person decided not to send it again"
-            outcome = {"value": said} if isinstance(decision, Respond) else {"error": said}
+            if isinstance(decision, Respond):
+                outcome = {"value": decision.message}
+            else:
+                why = f": {decision.message}" if isinstance(decision, Reject) and decision.message else ""
+                outcome = {"error": f"{note} A person did not let it be sent again{why}"}
             await self.intents.finish(known.key, outcome)
             return await self.intents.find(known.key)
         return known
@@ -111,15 +118,22 @@ def _under(key: str) -> Iterator[None]:
 
 
 def leaves_doubt(error: BaseException) -> bool:
-    """Whether a request may have taken effect although it failed: it left, and no answer came."""
+    """Whether a request may have taken effect although it failed: it left, and no answer came that tells."""
     import httpx
     import httpx2
 
     if hasattr(error, "may_have_arrived"):
         return bool(error.may_have_arrived)
+    if (status := _status(error)) is not None:
+        return status in _IN_DOUBT
     if isinstance(error, httpx.ConnectError | httpx2.ConnectError):
         return False
     return isinstance(error, TimeoutError | httpx.TransportError | httpx2.TransportError)
+
+
+def _status(error: BaseException) -> int | None:
+    """Return the HTTP status of a failed call, where it was answered."""
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _result(outcome: dict[str, Any]) -> Any:

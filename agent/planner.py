@@ -67,7 +67,7 @@ def _without_model(fresh: State, messages: list[AnyMessage], run: Run, notice: s
     if search is None:
         answer, _ = degraded_answer(messages, run, notice)
         return {**fresh, "messages": [answer]}
-    return {**fresh, "messages": [search], "plan": [planned(call, 1) for call in calls_in(search)]}
+    return {**fresh, "messages": [search], "plan": [planned(call, 1, run) for call in calls_in(search)]}
 
 
 def _asks_something(messages: list[AnyMessage]) -> bool:

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 from langchain_core.messages import AnyMessage, ToolMessage
 
+from agent.consent import needs_consent
 from agent.grounding.contradictions import Contradiction, contradictions
 from agent.planning.plan import Call
+from agent.run import Run
 from agent.state import Outcome, Source, Step, sources_of, turn_of
 from agent.untrusted import quoted, quoted_line
 
@@ -77,24 +79,27 @@ def differing(results: Sequence[ToolMessage], before: Sequence[AnyMessage]) -> l
     return [*results[:place], noted, *results[place + 1 :]]
 
 
-def step(call: Call, outcome: Outcome, round_number: int) -> Step:
+def done(step: Step, outcome: Outcome) -> Step:
     """Return the record of a step that is done."""
-    return Step(
-        id=call.id,
-        number=call.number,
-        round=round_number,
-        tool=call.tool,
-        args=call.args,
-        resolved=outcome["resolved"],
-        status=outcome["status"],
-        error=outcome["error"],
-        started=outcome["started"],
-        ended=outcome["ended"],
-    )
+    return {
+        **step,
+        "resolved": outcome["resolved"],
+        "status": outcome["status"],
+        "error": outcome["error"],
+        "started": outcome["started"],
+        "ended": outcome["ended"],
+    }
 
 
-def planned(call: Call, round_number: int) -> Step:
-    """Return the record of a step that has not started."""
+def planned(call: Call, round_number: int, run: Run) -> Step:
+    """Return the record of a step that has not started.
+
+    Args:
+        call: its call.
+        round_number: which reply of the turn asked for it, from 1.
+        run: the run, whose policy settles whether a person is asked: it may be another one by the time of the answer.
+    """
+    tool = run.tools.get(call.tool)
     return Step(
         id=call.id,
         number=call.number,
@@ -102,6 +107,7 @@ def planned(call: Call, round_number: int) -> Step:
         tool=call.tool,
         args=call.args,
         resolved=None,
+        asks=tool is not None and needs_consent(tool, run.context.approvals),
         status="planned",
         error=None,
         started=None,

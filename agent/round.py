@@ -9,6 +9,7 @@ from agent.cascade import small_reply, will_do
 from agent.planning.plan import calls_in, check
 from agent.reply import Asker, Reply, hand_over
 from agent.results import planned
+from agent.run import Run
 from agent.state import State, Step, Usage, rounds_of, sources_of
 from agent.usage import added
 
@@ -47,7 +48,7 @@ async def negotiate(asker: Asker, state: State) -> State:
         replies.append(reply)
         update["usage"] = _counted(state, asker, replies)
         update["messages"] += [reply.message, *_refusals(reply.message, problems)]
-        update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1)
+        update["plan"] += _steps(reply.message, problems, rounds_of(messages) + 1, asker.run)
         if not problems:
             return await _accepted(asker, update, messages, reply)
         reply.ahead.cancel()
@@ -84,8 +85,8 @@ def _refusals(message: AIMessage, problems: dict[str, str]) -> list[ToolMessage]
     ]
 
 
-def _steps(message: AIMessage, problems: dict[str, str], round_number: int) -> list[Step]:
-    steps = [planned(call, round_number) for call in calls_in(message)]
+def _steps(message: AIMessage, problems: dict[str, str], round_number: int, run: Run) -> list[Step]:
+    steps = [planned(call, round_number, run) for call in calls_in(message)]
     for step in steps if problems else ():
         step["status"] = "failed" if step["id"] in problems else "skipped"
         step["error"] = problems.get(step["id"], NOT_RUN)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -94,6 +95,13 @@ class Settings(Context, BaseSettings):
     )
     database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
 
+    @model_validator(mode="after")
+    def _sources_of_tools_have_names_of_their_own(self) -> Self:
+        names = Counter([*(api.name for api in self.apis), *(server.name for server in self.mcp)])
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise ValueError(f"two of [[apis]] and [[mcp]] are named {', '.join(map(repr, twice))}: rename one")
+        return self
+
     def layer(self) -> dict[str, Any]:
         """Return the fields of `Context` that are set here."""
         return {name: getattr(self, name) for name in self.model_fields_set & Context.model_fields.keys() - {"tools"}}
@@ -136,4 +144,5 @@ def load_settings(**given: Any) -> Settings:
 
 
 def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+    said = ((".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors())
+    return "; ".join(": ".join(filter(None, parts)) for parts in said)

@@ -67,6 +67,9 @@ class Step(TypedDict):
     resolved: Annotated[
         Any, Field(description="Arguments it ran with; a list of them where it fanned out.", examples=[{"id": 1042}])
     ]
+    asks: Annotated[
+        NotRequired[bool], Field(description="Whether a person is asked first, as settled with the plan.", examples=[True])
+    ]
     status: Annotated[StepStatus, Field(description="What became of it.", examples=["finished"])]
     error: Annotated[str | None, Field(description="Why it failed or was skipped.", examples=[None])]
     started: Annotated[float | None, Field(description="Start, in seconds since 1970.", examples=[1790000000.1])]

@@ -13,7 +13,7 @@ from agent.errors import SettingsError
 from agent.settings import Settings
 from agent.toolset import BoundTool
 from agent.untrusted import visible
-from tools.openapi import Api, ApiFailed, load_api
+from tools.openapi import Api, ApiFailed, load_api, unset
 
 _STYLES = {"read": "green", "write": "yellow"}
 
@@ -38,11 +38,13 @@ async def check(settings: Settings, console: Console, *, as_json: bool) -> bool:
                 console.print(Text.assemble((f"{wanted.name}: ", "bold"), (str(error), "red")), soft_wrap=True)
             continue
         if as_json:
-            _write(_facts(api), console)
+            _write(_facts(api, unset(wanted)), console)
         else:
             show(
                 api.name, api.base_url, api.tools, (f"{each.operation}: {each.reason}" for each in api.skipped), console
             )
+            for name in unset(wanted):
+                console.print(Text(f"  {name} is not set: its calls will fail", style="yellow"))
     return readable
 
 
@@ -50,13 +52,13 @@ def _write(facts: dict[str, object], console: Console) -> None:
     console.file.write(json.dumps(facts, ensure_ascii=False) + "\n")
 
 
-def _facts(api: Api) -> dict[str, object]:
+def _facts(api: Api, missing: list[str]) -> dict[str, object]:
     tools = [
         {"name": tool.name, "effect": tool.effect, "operation": tool.operation, "honours_key": tool.honours_key}
         for tool in map(BoundTool, api.tools)
     ]
     skipped = [{"operation": each.operation, "reason": each.reason} for each in api.skipped]
-    return {"name": api.name, "base_url": api.base_url, "tools": tools, "skipped": skipped}
+    return {"name": api.name, "base_url": api.base_url, "tools": tools, "skipped": skipped, "unset": missing}
 
 
 def show(name: str, place: str, tools: Sequence[BaseTool], skipped: Iterable[str], console: Console) -> None:

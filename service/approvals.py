@@ -64,6 +64,9 @@ def _edited(args: Any, console: Console) -> Any:
     except ValueError as error:
         console.print(Text(f"That is no JSON ({error}), and was not taken.", style="red"))
         return args
+    if not isinstance(edited, dict):
+        console.print(Text("The arguments must be an object: {…}. That was not taken.", style="red"))
+        return args
     return edited
 
 

@@ -43,7 +43,7 @@ def ask_once(
 
 
 def go_on(settings: Settings, thread: str | None, console: Console, *, approve: bool) -> bool:
-    """Decide on the writes that a thread waits with, and show the rest of its turn.
+    """Decide on the writes that a thread waits with, and show the rest of its turn, also where it was cut off.
 
     Args:
         settings: the settings.
@@ -57,16 +57,24 @@ def go_on(settings: Settings, thread: str | None, console: Console, *, approve: 
     with asyncio.Runner() as runner, _opened(Desk(settings), runner) as desk:
         name = thread or runner.run(desk.latest_thread())
         conversation = _conversation(desk, Context(), name)
-        question = runner.run(conversation.waiting())
-        if question is None:
+        if name is None or not runner.run(conversation.take_up()):
             raise Undecided(f"nothing waits to be approved in thread {name or '(there is none)'}")
-        runner.run(prepare(settings, Context(), quiet=False))
-        outcome: Answer | Question = question
-        if approve:
-            decisions = [{"type": "approve"} for _ in question.actions]
-            outcome = runner.run(shown(conversation, conversation.decide(question, decisions), console, json=False))
+        runner.run(prepare(settings, conversation.context, quiet=False))
+        outcome = runner.run(_taken_up(conversation, console, approve=approve))
         answer = _settled(outcome, conversation, console, runner, json=False)
     return answer is not None and answer.degraded is None
+
+
+async def _taken_up(conversation: Conversation, console: Console, *, approve: bool) -> Answer | Question:
+    """Go on with a turn as far as nobody need be asked."""
+    question = await conversation.waiting()
+    if question is None:
+        console.print(Text("This turn was cut off, and goes on.", style="dim"))
+        return await shown(conversation, conversation.carry_on(), console, json=False)
+    if not approve:
+        return question
+    decisions = [{"type": "approve"} for _ in question.actions]
+    return await shown(conversation, conversation.decide(question, decisions), console, json=False)
 
 
 async def shown(

@@ -92,6 +92,9 @@ class Question:
         return {name: {"decisions": list(islice(left, len(actions)))} for name, actions in self.asked.items()}
 
 
+# Where a checkpoint's metadata keeps the context of its turn.
+_CONTEXT = "selfhelp_context"
+
 Event = Token | StepEvent | Answer | Question
 
 
@@ -111,8 +114,9 @@ class Conversation:
 
     @property
     def config(self) -> RunnableConfig:
-        """The config that names the thread."""
-        return RunnableConfig(configurable={"thread_id": self.thread})
+        """The config that names the thread, and keeps in its checkpoints how its turn runs."""
+        wishes = self.context.model_dump_json(exclude_unset=True)
+        return RunnableConfig(configurable={"thread_id": self.thread}, metadata={_CONTEXT: wishes})
 
     async def turn(self, question: str) -> AsyncIterator[Event]:
         """Ask, and yield what happens: steps, tokens of the answer, at the end the answer or what waits to be decided.
@@ -131,6 +135,22 @@ class Conversation:
             decisions: one for each write, in order.
         """
         async for event in self._stream(Command(resume=question.answer(decisions))):
+            yield event
+
+    async def take_up(self) -> bool:
+        """Take up the turn that the thread is in the middle of, in the context that it began in.
+
+        Returns:
+            Whether there is one: it waits for a person, or its process died.
+        """
+        snapshot = await self.graph.aget_state(self.config)
+        if wishes := (snapshot.metadata or {}).get(_CONTEXT):
+            self.context = Context.model_validate_json(str(wishes))
+        return bool(snapshot.next)
+
+    async def carry_on(self) -> AsyncIterator[Event]:
+        """Go on with a turn whose process died, and yield what happens. Nothing that finished runs again."""
+        async for event in self._stream(None):
             yield event
 
     async def waiting(self) -> Question | None:

@@ -16,11 +16,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.apis import ApiSettings
 from agent.checkpoints import open_checkpointer
 from agent.errors import SelfhelpError
 from agent.knowledge import library
 from agent.knowledge.embedders import open_embedder
 from agent.knowledge.sources.site import Site
+from agent.mcp_servers import McpSettings
 from agent.models.endings import end_of
 from agent.models.failures import explained
 from agent.models.providers import default_model, open_model
@@ -56,6 +58,8 @@ async def examine() -> list[Check]:
         "threads": _threads,
         "personas": _personas,
         "tools": _tools,
+        "apis": _apis,
+        "mcp": _mcp,
         "documents": _documents,
         "embedder": _embedder,
         "model": _model,
@@ -150,6 +154,48 @@ async def _personas(settings: Settings) -> str:
 
 async def _tools(settings: Settings) -> str:
     return ", ".join(f"{tool.name} ({tool.effect})" for tool in await loader(())(settings))
+
+
+async def _apis(settings: Settings) -> str:
+    if not settings.apis:
+        return "none"
+    from tools.openapi import load_api, unset
+
+    async def counted(wanted: ApiSettings) -> str:
+        api = await load_api(wanted)
+        if missing := unset(wanted):
+            raise SelfhelpError(f"its credential is not there: set {', '.join(missing)}")
+        return f"{len(api.tools)} tools, {len(api.skipped)} skipped"
+
+    return await _each({wanted.name: counted(wanted) for wanted in settings.apis})
+
+
+async def _mcp(settings: Settings) -> str:
+    if not settings.mcp:
+        return "none"
+    from tools.mcp import Connection, load_server
+
+    async def counted(wanted: McpSettings) -> str:
+        return f"{len((await load_server(Connection(wanted))).tools)} tools"
+
+    return await _each({wanted.name: counted(wanted) for wanted in settings.mcp})
+
+
+async def _each(looks: dict[str, Awaitable[str]]) -> str:
+    """Return what was found of each.
+
+    Raises:
+        SelfhelpError: something is wrong with one of them. The message names all.
+    """
+    found, wrong = [], []
+    for name, look in looks.items():
+        try:
+            found.append(f"{name}: {await look}")
+        except SelfhelpError as error:
+            wrong.append(f"{name}: {error}")
+    if wrong:
+        raise SelfhelpError("; ".join([*wrong, *found]))
+    return "; ".join(found)
 
 
 async def _documents(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib
 import logging
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -98,7 +99,8 @@ async def api_tools(settings: Settings, taken: Collection[str]) -> list[BaseTool
 def _renamed(tools: Iterable[BaseTool], source: str, taken: set[str]) -> Iterator[BaseTool]:
     """Yield the tools of a source, with its name in front where a name is taken, and add their names to those."""
     of_source = list(tools)
-    names = {tool.name: f"{source}_{tool.name}"[:LONGEST_NAME] for tool in of_source if tool.name in taken}
+    others = {*taken, *(tool.name for tool in of_source)}
+    names = {tool.name: _free(f"{source}_{tool.name}", others) for tool in of_source if tool.name in taken}
     for tool in of_source:
         undo = (tool.metadata or {}).get("undo")
         if undo in names:
@@ -106,6 +108,14 @@ def _renamed(tools: Iterable[BaseTool], source: str, taken: set[str]) -> Iterato
         tool.name = names.get(tool.name, tool.name)
         taken.add(tool.name)
         yield tool
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """Return a name that a model accepts and no other tool has: with a digest where it is too long or taken."""
+    if len(name) <= LONGEST_NAME and name not in taken:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: LONGEST_NAME - len(digest) - 1]}_{digest}"
 
 
 def import_tools(path: str) -> Iterator[BaseTool]:

@@ -178,12 +178,25 @@ async def test_a_write_that_fans_out_asks_once_with_every_element(graph, desk, m
     assert action["args"] == {"calls": [{"sku": "A"}, {"sku": "B"}]}
     assert action["description"] == 'reserve({"sku": "A"})\n\nreserve({"sku": "B"})'
     only_b = {"type": "edit", "edited_action": {"name": "reserve", "args": {"calls": [{"sku": "B"}]}}}
+    for wrong in ({"sku": "B"}, {"calls": "B"}, {"calls": ["B"]}):
+        with pytest.raises(ValidationError, match="calls must be a list of arguments"):
+            await decide(graph, {"type": "edit", "edited_action": {"name": "reserve", "args": wrong}})
     await decide(graph, only_b)
     assert desk.done == [("order", 7), ("reserve", "B")]
 
 
+OTHER_TOOL = {"type": "edit", "edited_action": {"name": "notify", "args": {"text": "hello"}}}
+
+
 @pytest.mark.parametrize(
-    "answer", [{"decisions": []}, {"decisions": [{"type": "approve"}] * 2}, {"decisions": [{"type": "maybe"}]}, "yes"]
+    "answer",
+    [
+        {"decisions": []},
+        {"decisions": [{"type": "approve"}] * 2},
+        {"decisions": [{"type": "maybe"}]},
+        {"decisions": [OTHER_TOOL]},
+        "yes",
+    ],
 )
 async def test_an_answer_that_does_not_fit_is_refused_and_can_be_given_again(graph, desk, model_server, answer):
     model_server.will(LOOK_UP_AND_REFUND, "Refunded.")
@@ -212,6 +225,30 @@ async def test_who_is_asked_about_what_can_be_set(desk, settings, model_server, 
     state = await turn(graph, Context())
     waiting = request_of(state)["action_requests"] if asked else []
     assert [action["name"] for action in waiting] == asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "done"), [("reject", [("order", 8)]), ("approve", [("order", 8), ("refund", 7, 1.0)])]
+)
+async def test_who_is_asked_is_settled_with_the_plan_whatever_the_policy_is_when_the_answer_comes(
+    graph, desk, model_server, kind, done
+):
+    model_server.will(Reply(calls=[("refund", {"number": 7, "amount": 1}), ("order", {"number": 8})]), "So be it.")
+    await turn(graph)
+    state = await decide(graph, {"type": kind}, context=Context(approvals={"*": "never"}))
+    assert desk.done == done
+    assert [step["asks"] for step in state["plan"]] == [True, False]
+
+
+async def test_a_write_that_runs_unasked_keeps_its_result_where_the_policy_is_another_when_it_goes_on(
+    graph, desk, model_server
+):
+    plan = [("reserve", {"sku": "A"}), ("order", {"number": 7}), ("refund", {"number": 7, "amount": "${2.total}"})]
+    model_server.will(Reply(calls=plan), "Done.")
+    await turn(graph, Context(approvals={"reserve": "never"}))
+    state = await decide(graph, {"type": "approve"}, context=ASKS)
+    assert sorted(desk.done) == [("order", 7), ("refund", 7, 30.5), ("reserve", "A")]
+    assert [message.text for message in state["messages"][2:3]] == ["A reserved"]
 
 
 async def test_a_person_who_says_something_else_instead_leaves_the_write_undone(graph, desk, model_server):

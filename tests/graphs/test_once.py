@@ -9,13 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from langchain_core.tools import tool
+from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agent.consent import Write
 from agent.intents import NotRecorded, SqliteIntents, key_of
+from agent.once import Once, OutcomeUnknown
+from agent.planning.plan import Call
+from agent.toolset import BoundTool
 from graphs.assistant import build
 from tests.graphs.killed_writes import BOUNDARIES
 from tests.support.model_server import Reply
+from tools.calculator import calculator
+from tools.openapi.errors import CallFailed, Status
 
 ROOT = Path(__file__).parents[2]
 PLAN = Reply(calls=[("first", {}), ("second", {"after": "${1}"})])
@@ -31,13 +37,14 @@ def forks():
 
 @pytest.fixture
 def run(forks, model_server, tmp_path):
-    def once(do, honours, die=None, approvals="never", database=None):
+    def once(do, honours=True, die=None, approvals="never", database=None, apis=()):
         given = {
             "do": do,
             "die": die or {},
             "honours": honours,
             "approvals": approvals,
             "database": database,
+            "apis": list(apis),
             "folder": str(tmp_path),
             "url": model_server.url,
         }
@@ -75,6 +82,7 @@ def test_without_keys_a_killed_run_repeats_nothing_and_asks_what_it_cannot_know(
         assert "whether it took effect is not known. Send it again?" in asked["description"]
         assert effects(tmp_path) == before
         ended = run("reject" if write in before else "approve", honours=False)
+        assert write not in before or "whether it took effect is not known. A person" in ended["errors"]
     taken = effects(tmp_path)
     assert taken in (["first", "second"], ["first"])
     assert len(taken) == len(set(taken))
@@ -100,6 +108,36 @@ def test_an_approval_that_comes_after_a_restart_still_works(run, model_server, t
     assert [asked["name"] for asked in run("go on", honours=True, approvals="always")["asks"]] == ["second"]
     assert run("approve", honours=True, approvals="always")["text"] == "Both done."
     assert effects(tmp_path) == ["first", "second"]
+
+
+REFUND = Write(Call(1, "call", "refund", {"order": 7}), BoundTool(calculator), {"order": 7})
+
+
+def failing(status):
+    async def send():
+        raise CallFailed(f"POST /refunds was answered {status}", Status(status))
+
+    return send
+
+
+@pytest.mark.parametrize(("status", "known"), [(400, True), (409, True), (503, True), (500, False), (504, False)])
+async def test_what_a_broken_server_or_a_tired_gateway_answers_leaves_the_outcome_open(tmp_path, status, known):
+    intents = SqliteIntents(tmp_path / "effects.sqlite")
+    with pytest.raises(ToolException) as failed:
+        await Once(intents, "thread").send(REFUND, 0, failing(status))
+    assert ("whether it took effect is not known" in str(failed.value)) is not known
+    assert ((await intents.find(key_of("thread", "call", 0))).outcome is not None) is known
+
+
+async def test_a_write_sent_again_while_the_first_is_still_at_work_is_not_taken_for_a_failure(tmp_path):
+    intents = SqliteIntents(tmp_path / "effects.sqlite")
+    key = key_of("thread", "call", 0)
+    await intents.begin(key, "call", "POST /refunds", 1)
+    calculator_with_keys = calculator.model_copy(update={"metadata": {"honours_key": True}})
+    again = Write(REFUND.call, BoundTool(calculator_with_keys), REFUND.args)
+    with pytest.raises(OutcomeUnknown, match="409; it was sent, but whether it took effect is not known"):
+        await Once(intents, "thread").send(again, 0, failing(409))
+    assert (await intents.find(key)).outcome is None
 
 
 async def test_an_intent_that_cannot_be_recorded_keeps_the_write_from_being_sent(tmp_path):

@@ -17,8 +17,6 @@ from agent.intents import NotRecorded, PostgresIntents, SqliteIntents
 from agent.once import Once
 from agent.planning.plan import Call
 from agent.toolset import BoundTool
-from tests.graphs.killed_writes import BOUNDARIES
-from tests.graphs.test_once import PLAN, effects, forks, run  # noqa: F401 - forks and run are fixtures
 from tests.support import postgres
 
 
@@ -147,14 +145,6 @@ async def test_what_came_of_a_write_is_not_lost_to_its_run_when_the_database_goe
         assert await Once(PostgresIntents(database), "thread").send(WRITE, 0, send) == "refunded"
     assert "what came of it cannot be recorded in the database" in caplog.text
     assert "secret-word" not in caplog.text
-
-
-@pytest.mark.parametrize("at", BOUNDARIES[1:4])
-def test_with_postgresql_a_killed_run_ends_with_each_effect_once(run, model_server, tmp_path, database, at):  # noqa: F811
-    model_server.will(PLAN, "Both done.")
-    assert run("start", honours=True, database=database, die={"write": "first", "at": at}) == {"killed": True}
-    assert run("go on", honours=True, database=database)["text"] == "Both done."
-    assert effects(tmp_path) == ["first", "second"]
 
 
 async def goes_on_after(intents):

@@ -60,6 +60,16 @@ def test_as_json_it_is_a_line_for_each_api(check, shop):
     assert api["skipped"] == []
 
 
+def test_a_credential_that_is_not_there_is_said(run, shop, tmp_path, model_server):
+    (tmp_path / "selfhelp.toml").write_text(shop() + '[[apis]]\nname = "gone"\nspec = "gone.json"\n')
+    assert "SHOP_TOKEN is not set: its calls will fail" in run("apis", "check").stdout
+    model_server.will("ok")
+    [check] = [each for each in json.loads(run("doctor", "--json").stdout) if each["name"] == "apis"]
+    missing = "shop: its credential is not there: set SHOP_TOKEN"
+    assert check["found"] == f"{missing}; gone: gone.json cannot be read: No such file or directory"
+    assert not check["ok"]
+
+
 def test_what_the_settings_correct_and_leave_out_is_shown(check, shop):
     done = check(shop('effects = { createRefund = "read" }\nexclude = ["stock"]'), "--json")
     [api] = map(json.loads, done.stdout.splitlines())

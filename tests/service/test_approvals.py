@@ -54,6 +54,14 @@ def test_an_edited_write_is_shown_with_its_difference_and_runs_as_it_is_then(run
     assert refunds() == ["1042 7.0"]
 
 
+def test_an_edit_that_is_no_object_is_not_taken(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    done = run("ask", "Refund order 1042.", stdin="e\na\n", EDITOR="sed -i '1s/{/[/;$s/}/]/;s/\"[a-z]*\": //'")
+    assert done.returncode == 0, done.stderr
+    assert "The arguments must be an object: {…}. That was not taken." in done.stdout
+    assert refunds() == ["1042 5.0"]
+
+
 def test_a_rejected_write_does_not_run_and_the_model_hears_why(run, model_server, refunds):
     def told(body):
         assert "a person rejected this: not today" in str(body["messages"][-1])
@@ -77,6 +85,35 @@ def test_what_nobody_decided_waits_and_can_be_approved_later(run, model_server, 
     again = run("approve", "--yes")
     assert (again.returncode, refunds()) == (1, ["1042 5.0"])
     assert "nothing waits to be approved" in again.stderr
+
+
+DYING = TOOLS.replace(
+    'return {"refund": order}', 'Path("dead").exists() or (Path("dead").touch(), os.kill(os.getpid(), 9))'
+).replace("\nfrom pathlib", "\nimport os\nfrom pathlib")
+
+
+def test_after_kill_9_the_person_is_asked_what_nobody_can_know_and_the_turn_goes_on(
+    run, model_server, refunds, tmp_path
+):
+    write(tmp_path, {"till.py": DYING})
+    model_server.will(PLAN, Reply(text="It is paid.", check=lambda body: str(body["messages"][-1]).index("I looked")))
+    assert run("ask", "Refund order 1042.", "--yes").returncode == -9
+    assert refunds() == ["1042 5.0"]
+    done = run("approve", stdin="r\nI looked, it is paid\n")
+    assert done.returncode == 0, done.stderr
+    assert "This turn was cut off, and goes on." in done.stdout
+    assert "whether it took effect is not known. Send it again?" in done.stdout
+    assert refunds() == ["1042 5.0"]
+
+
+def test_an_approved_turn_goes_on_as_the_persona_that_it_began_with(run, model_server, refunds, tmp_path):
+    prompt = "---\nname: till\ndescription: The till.\n---\nYou are the till.\n"
+    write(tmp_path, {"personas/till.md": prompt})
+    speaks = [lambda body: str(body["messages"][0]).index("You are the till.")] * 2
+    model_server.will(Reply(calls=PLAN.calls, check=speaks[0]), Reply(text="Refunded.", check=speaks[1]))
+    run("ask", "Refund order 1042.", "--persona", "till")
+    assert run("approve", "--yes").returncode == 0
+    assert refunds() == ["1042 5.0"]
 
 
 def test_with_yes_nobody_is_asked(run, model_server, refunds):

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from agent.apis import ApiSettings
+from agent.errors import SettingsError
+from agent.settings import load_settings
 from agent.toolset import BoundTool
 from tools.openapi import ApiFailed, load_api
 from tools.registry import api_tools
@@ -42,6 +44,21 @@ async def test_what_takes_a_write_back_is_of_the_same_api_where_two_have_the_sam
         "two_payBack": None,
         "two_payments": None,
     }
+
+
+async def test_names_that_collide_with_a_mended_one_are_mended_too(settings, document):
+    api = ApiSettings(name="t" * 40, spec=document)
+    taken = {"pay", f"{'t' * 40}_pay", "payments"}
+    names = [tool.name for tool in await api_tools(settings.model_copy(update={"apis": [api]}), taken)]
+    assert names == [tool.name for tool in await api_tools(settings.model_copy(update={"apis": [api]}), taken)]
+    assert len({*names, *taken}) == len(names) + len(taken)
+    assert max(map(len, names)) <= 64
+
+
+def test_two_sources_of_tools_cannot_have_one_name():
+    given = {"name": "till", "spec": "till.json"}
+    with pytest.raises(SettingsError, match=r"two of \[\[apis\]\] and \[\[mcp\]\] are named 'till': rename one"):
+        load_settings(apis=[given], mcp=[{"name": "till", "command": "x"}])
 
 
 async def test_what_reads_takes_nothing_back(document):

@@ -92,7 +92,8 @@ class Answers:
     def _with_next(self, value: Any, response: httpx2.Response, secrets: Secrets) -> Any:
         following = self._next(response, secrets)
         if self.paged and isinstance(value, list):
-            return {"items": value, "next": following}
+            # Next goes first: a long list is cut at its end.
+            return {"next": following, "items": value}
         if following and isinstance(value, dict):
             return {"next": following, **value}
         return value

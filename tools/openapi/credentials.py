@@ -98,6 +98,12 @@ def hidden_parameters(settings: ApiSettings) -> set[tuple[str, str]]:
     return found
 
 
+def unset(settings: ApiSettings) -> list[str]:
+    """Return the environment variables of an API's credentials that are not set."""
+    names = [name for each in _configured(settings).values() for name in _variables(each)]
+    return [name for name in dict.fromkeys(names) if not os.environ.get(name, "").strip()]
+
+
 def needed(document: Document, operation: Operation, settings: ApiSettings) -> tuple[Credential, ...]:
     """Return the credentials that an operation is called with.
 

@@ -44,7 +44,7 @@ def result(document: Document, operation: Operation) -> Result:
         found = ""
     links = isinstance(headers, Mapping) and "link" in map(str.lower, headers)
     if links and found.startswith("["):
-        return Result(f"{{items: {found}, next}}", paged=True, media_types=frozenset(media))
+        return Result(f"{{next, items: {found}}}", paged=True, media_types=frozenset(media))
     return Result(found, paged=False, media_types=frozenset(media))
 
 
