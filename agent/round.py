@@ -38,7 +38,7 @@ async def negotiate(asker: Asker, state: State) -> State:
         update["usage"] = _counted(state, asker, replies)
         if not check(reply.message, asker.run.tools) and (reply.asks_for_calls or will_do(reply, state["messages"])):
             update["messages"].append(reply.message)
-            update["plan"] += _steps(reply.message, {}, rounds_of(state["messages"]) + 1)
+            update["plan"] += _steps(reply.message, {}, rounds_of(state["messages"]) + 1, asker.run)
             return await _accepted(asker, update, state["messages"], reply)
         reply.ahead.cancel()
     for _ in range(CHECKS):

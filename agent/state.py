@@ -68,7 +68,8 @@ class Step(TypedDict):
         Any, Field(description="Arguments it ran with; a list of them where it fanned out.", examples=[{"id": 1042}])
     ]
     asks: Annotated[
-        NotRequired[bool], Field(description="Whether a person is asked first, as settled with the plan.", examples=[True])
+        NotRequired[bool],
+        Field(description="Whether a person is asked first, as settled with the plan.", examples=[True]),
     ]
     status: Annotated[StepStatus, Field(description="What became of it.", examples=["finished"])]
     error: Annotated[str | None, Field(description="Why it failed or was skipped.", examples=[None])]
