@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MOST_OPENED = 32
 
 OpenModel = Callable[[], Awaitable[Model]]
+Opener = Callable[[str, Settings, Context], Awaitable[Model]]
 LoadTools = Callable[[Settings], Awaitable[Sequence[BoundTool]]]
 
 
@@ -81,11 +82,13 @@ class Assistant:
         load_tools: gives the tools. Every run asks, so it keeps what it has found.
         model: a chat model to use instead of the one that is set.
         settings: the settings; read from file and environment where None.
+        opener: opens models by name.
     """
 
     load_tools: LoadTools
     model: BaseChatModel | None = None
     settings: Settings | None = None
+    opener: Opener = open_model
     _catalogues: Catalogues = field(default_factory=Catalogues)
     _answers: AnswerStore | None = None
     _ledger: Ledger | None = None
@@ -153,7 +156,7 @@ class Assistant:
         if key not in opened or opened[key].provider == "local":
             if len(opened) >= MOST_OPENED:
                 del opened[next(iter(opened))]
-            opened[key] = await open_model(name, settings, context)
+            opened[key] = await self.opener(name, settings, context)
         return opened[key]
 
 

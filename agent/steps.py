@@ -112,7 +112,7 @@ class Steps:
         outcome = Outcome(
             call_id=call.id,
             status="failed" if errors else "finished",
-            value=_plain(values if fanned else values[0]) if values or fanned else None,
+            value=plain(values if fanned else values[0]) if values or fanned else None,
             passages=passages,
             resolved=resolved,
             error="; ".join(errors) or None,
@@ -169,10 +169,10 @@ class Steps:
                 wait=_delay,
                 reraise=True,
             )
-            return await attempts(_invoke, tool, call, args)
+            return await attempts(invoke, tool, call, args)
 
         async def send() -> Any:
-            return _plain(await _invoke(tool, call, args))
+            return plain(await invoke(tool, call, args))
 
         return await self._once.send(Write(call, tool, args), element, send)
 
@@ -212,7 +212,7 @@ def _delay(state: RetryCallState) -> float:
     return asked if asked is not None else FIRST_DELAY * 2 ** (state.attempt_number - 1)
 
 
-async def _invoke(tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
+async def invoke(tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
     """Call the tool and return its result as Python made it, or its artifact where it has one."""
     # Without the tag, a model that a tool calls would stream its tokens as if they were the answer's.
     quiet = RunnableConfig(tags=["nostream"])
@@ -227,6 +227,6 @@ async def _invoke(tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
     return message.content if message.artifact is None else message.artifact
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a result as JSON types, in which references find their way and which every store can keep."""
     return to_jsonable_python(value, fallback=str, bytes_mode="base64", inf_nan_mode="strings")

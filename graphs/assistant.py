@@ -50,7 +50,19 @@ def build(
         store: LangGraph's store, for tools that use one.
         settings: settings to use instead of selfhelp.toml and the environment.
     """
-    assistant = Assistant(loader(tools or (), knowledge), model, settings)
+    return assembled(Assistant(loader(tools or (), knowledge), model, settings), checkpointer, store)
+
+
+def assembled(
+    assistant: Assistant, checkpointer: BaseCheckpointSaver[Any] | None = None, store: BaseStore | None = None
+) -> AssistantGraph:
+    """Build the graph of an assistant whose parts are there.
+
+    Args:
+        assistant: its tools, models and settings.
+        checkpointer: keeps threads between turns.
+        store: LangGraph's store.
+    """
     builder = StateGraph(State, context_schema=Context, input_schema=Input)
     builder.add_node("planner", nodes.planner(assistant))
     builder.add_node("executor", nodes.executor(assistant))

@@ -354,6 +354,35 @@ def usage(
 
 
 @app.command()
+def record(
+    cassette: Annotated[Path, typer.Argument(help="The file to write, such as cassettes/refund.yaml.")],
+    questions: Annotated[list[str], typer.Argument(help="What to ask, one after the other in one conversation.")],
+    *,
+    persona: PersonaName = None,
+    model: Model = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> None:
+    """Ask questions and keep all that happens, so that it can be replayed without models and tools."""
+    from service.cassettes.commands import record_conversation
+
+    context = _context(persona=persona, model=model, approvals={"*": "never"} if yes else None)
+    record_conversation(_settings(), context, cassette, questions, console, as_json=json)
+
+
+@app.command()
+def replay(
+    cassettes: Annotated[list[Path], typer.Argument(help="The files to replay.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Ask recorded questions again, with the recorded replies and results, and show what differs."""
+    from service.cassettes.commands import replay_cassettes
+
+    raise typer.Exit(0 if replay_cassettes(_settings(), cassettes, console, as_json=json) else FAILED)
+
+
+@app.command()
 def doctor(*, json: Json = False) -> None:
     """Say what is configured, what is reachable and what is wrong."""
     from service.doctor import examine, report

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -102,6 +103,16 @@ def unset(settings: ApiSettings) -> list[str]:
     """Return the environment variables of an API's credentials that are not set."""
     names = [name for each in _configured(settings).values() for name in _variables(each)]
     return [name for name in dict.fromkeys(names) if not os.environ.get(name, "").strip()]
+
+
+def secret_texts(apis: Iterable[ApiSettings]) -> set[str]:
+    """Return the texts by which the credentials of APIs would be recognised, of those that are set."""
+    found: set[str] = set()
+    for api in apis:
+        for credential in _configured(api).values():
+            with suppress(ToolException):
+                found.update(read_secrets([credential]).texts)
+    return found
 
 
 def needed(document: Document, operation: Operation, settings: ApiSettings) -> tuple[Credential, ...]:
