@@ -64,7 +64,9 @@ def _plain(default: object) -> str:
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
     """Return the model that a field holds, alone or in a list."""
-    return next((kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+    return next(
+        (kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), None
+    )
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
