@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from xml.etree.ElementTree import fromstring
+
 import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from agent.settings import Settings
 from agent.state import no_usage
+from graphs import assistant, indexer, react
 from graphs.assistant import build
 from service.conversation import Answer
+from service.diagram import Diagram
 from service.notebook import Chat, Shown, Waiting
 from tests.support.model_server import Reply
 from tools.effects import reads
@@ -78,3 +82,12 @@ def test_a_thread_shows_what_was_said_and_is_carried_on_by_its_id(chat, model_se
     again = Chat(chat._conversation.graph, thread=chat.thread)
     assert str(again.ask("Who am I?")) == "You are Ann."
     assert [word in again._repr_html_() for word in ("I am Ann.", "You are Ann.")] == [True, True]
+
+
+@pytest.mark.parametrize("graph", [assistant.graph, react.graph, indexer.graph])
+def test_a_graph_draws_itself_with_all_its_nodes_and_edges(graph):
+    svg = Diagram(graph)._repr_svg_()
+    drawn = graph.get_graph()
+    fromstring(svg)
+    assert all(f">{name.strip('_')}</text>" in svg for name in drawn.nodes)
+    assert svg.count("marker-end") == len(drawn.edges)
