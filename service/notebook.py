@@ -15,6 +15,7 @@ from agent.context import Context
 from agent.state import Source, Step, Usage
 from graphs.assistant import AssistantGraph, build
 from service.conversation import Answer, Conversation, Event, Question
+from service.doubts import doubt
 
 COLOURS = {"finished": "#0f766e", "failed": "#dc2626", "rejected": "#dc2626"}
 WAITED = "#94a3b8"
@@ -59,7 +60,9 @@ class Shown:
         return self.text
 
     def _repr_html_(self) -> str:
-        parts = [_markdown.render(self.text), timeline(self.plan), *map(_source, self.sources), _used(self.usage)]
+        doubts = (f"<p><small>⚑ {escape(doubt(flag))}</small></p>" for flag in self.answer.flags)
+        shown = (_markdown.render(self.text), *doubts, timeline(self.plan), *map(_source, self.sources))
+        parts = [*shown, _used(self.usage)]
         return f'<div class="selfhelp">{"".join(parts)}</div>'
 
 

@@ -69,11 +69,12 @@ def test_markup_in_an_answer_is_shown_and_not_run():
     source = {"number": 1, "title": HOSTILE, "heading": HOSTILE, "text": HOSTILE, "uri": HOSTILE}
     step = {"number": 1, "tool": HOSTILE, "status": "skipped", "started": None, "ended": None}
     ran = {**step, "status": "finished", "started": 1.0, "ended": 2.0}
-    html = Shown(Answer(HOSTILE, [source], [step, ran], no_usage(), None))._repr_html_()
+    flag = {"kind": "name", "text": HOSTILE, "detail": HOSTILE}
+    html = Shown(Answer(HOSTILE, [source], [step, ran], no_usage(), [flag], None))._repr_html_()
     assert "<script" not in html
     assert "<img" not in html
     assert "<a " not in html
-    assert html.count("&lt;script&gt;") == 7
+    assert html.count("&lt;script&gt;") == 9
 
 
 def test_a_thread_shows_what_was_said_and_is_carried_on_by_its_id(chat, model_server):
