@@ -35,4 +35,4 @@ async def authenticate(headers: dict[str, str]) -> Auth.types.MinimalUserDict:
 @auth.on(resources="threads", actions="create_run")
 async def act_for_the_caller(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> Any:  # noqa: ARG001 - its name
     """Have a run act for whoever started it, whatever the client said of it: Aegra puts this over the request."""
-    return {"context": ctx.user["context"]}
+    return {"context": ctx.user.context}  # type: ignore[attr-defined]  # what else it was told

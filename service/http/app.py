@@ -13,6 +13,7 @@ from agent.settings import Settings, load_settings
 from service.http import approvals, documents, feedback, health, me, metrics, personas, runs, threads, usage
 from service.http.documentation import add_documentation
 from service.http.openai import api as openai
+from service.http.openai.turns import settled
 from service.http.page import add_page
 from service.http.problems import FAILURES, add_problems
 from service.http.security import add_security
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None, *, pages: tuple[str, ...] = ())
         async with open_services(chosen) as services:
             app.state.services = services
             yield
+            await settled()
 
     app = FastAPI(
         title="Selfhelp",

@@ -210,6 +210,15 @@ def finish_reason(answer: BaseMessage) -> FinishReason:
     return "length" if reason in ("length", "max_output_tokens") else "stop"
 
 
+async def settled() -> None:
+    """Wait until the turns that were ended have left their threads as they should, before what they use is closed."""
+    while _under_way:
+        _, pending = await asyncio.wait(set(_under_way), timeout=LAST_SECONDS)
+        if pending:
+            log.warning("%d turns did not end in time", len(pending))
+            return
+
+
 def _kept(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     """Start work, and hold on to it until it is done: the event loop does not."""
     task = asyncio.create_task(work)

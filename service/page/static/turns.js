@@ -61,7 +61,9 @@ async function load(id) {
   thread.value = read;
   messages.value = read.run ? upTo(read.run, read.messages) : read.messages;
   waiting.value = read.waiting;
-  queued.value = queued.value.filter((each) => each.run.id !== read.run?.id);
+  // A question that waited may have been answered by now.
+  const begun = new Set([read.run?.id, ...read.messages.map((message) => message.id)]);
+  queued.value = queued.value.filter((each) => !begun.has(each.run.id));
   if (read.run) watch(read.run);
   else live.value = null;
 }
