@@ -53,7 +53,7 @@ class Thread:
     Args:
         database: where it was kept.
         early: bytes that one of its first turns stored.
-        late: bytes that one of its last turns stored.
+        late: bytes that a later turn stored, snapshots included, as a mean to its end.
         early_turn: seconds of one of its first turns.
         late_turn: seconds of one of its last turns.
         early_load: seconds to load it after its tenth turn.
@@ -85,7 +85,8 @@ async def part(turns: int = TURNS) -> Part:
         ]
         for thread in threads
     ]
-    headings = [f"{what}, turn {turn}" for what in ("bytes", "turn ms", "load ms") for turn in (EARLY, turns)]
+    stored = [f"bytes a turn, to turn {EARLY}", f"to turn {turns}"]
+    headings = [*stored, *(f"{what}, turn {turn}" for what in ("turn ms", "load ms") for turn in (EARLY, turns))]
     checks = [check for thread in threads for check in _checks(thread, turns)]
     return Part(
         [Sheet("A long thread", ("", *headings), rows)], checks, {"threads": [asdict(each) for each in threads]}
@@ -125,13 +126,14 @@ async def _measured(database: str, model: ModelProcess, settings: Settings, turn
         for number in range(1, turns + 1):
             taken.append(await _turn(graph, number))
             model.forget()
-            if {number, number + WINDOW} & {EARLY, turns}:
+            if number in (EARLY - WINDOW, EARLY, turns):
                 stored[number] = _stored(settings)
             if number in (EARLY, turns):
                 loads[number] = median([await _load(settings, number) for _ in range(LOADS)])
     return Thread(
         database,
-        *((stored[last] - stored[last - WINDOW]) / WINDOW for last in (EARLY, turns)),
+        (stored[EARLY] - stored[EARLY - WINDOW]) / WINDOW,
+        (stored[turns] - stored[EARLY]) / (turns - EARLY),
         *(median(taken[last - WINDOW : last]) for last in (EARLY, turns)),
         *(loads[last] for last in (EARLY, turns)),
     )
