@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, wraps
+from inspect import signature
 from typing import Any
 from zlib import crc32
 
@@ -270,7 +271,8 @@ def _parameters(tool: str) -> Any:
 
 def _delayed(function: Callable[..., Any], latency: Latency) -> Callable[..., Any]:
     @wraps(function)
-    async def waiting(**args: Any) -> Any:
+    async def waiting(*given: Any, **named: Any) -> Any:
+        args = signature(function).bind(*given, **named).arguments
         await asyncio.sleep(latency(function.__name__, args))
         return function(**args)
 
