@@ -68,6 +68,11 @@ class Shape:
         return [*(Reply(calls=calls) for plan in self._plans for calls in _depths(plan)), Reply(text=self.text)]
 
     @property
+    def executions(self) -> int:
+        """How many executions of tools it takes."""
+        return sum(len(reply.calls) for reply in self.looped)
+
+    @property
     def text(self) -> str:
         """The answer with results in the place of references."""
         _, results = run(self._plans[-1] if self.plan else ())

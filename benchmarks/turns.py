@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks.contenders import Bench, Contender, Opening
 from benchmarks.contenders.graphs import deep_agent, langchain_agent, selfhelp, selfhelp_replying
@@ -102,20 +103,27 @@ async def measure(openings: Sequence[Opening], pace: Pace, repetitions: int) -> 
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         model = stack.enter_context(model_process(Script(first_token=pace.first_token, per_token=pace.per_token)))
-        bench = Bench(model, pace.tool, folder)
+        ran: list[str] = []
+
+        def latency(tool: str, args: dict[str, Any]) -> float:
+            ran.append(tool)
+            return pace.tool(tool, args)
+
+        bench = Bench(model, latency, folder)
         contenders = [await stack.enter_async_context(opening(bench)) for opening in openings]
         for contender in contenders:
-            await _turn(contender, SHAPES[1], model)
+            await _turn(contender, SHAPES[1], model, ran)
         results: list[Figures] = []
         for shape in SHAPES:
             able = [contender for contender in contenders if contender.can(shape)]
-            rounds = [[await _turn(each, shape, model) for each in able] for _ in range(repetitions)]
+            rounds = [[await _turn(each, shape, model, ran) for each in able] for _ in range(repetitions)]
             turns = zip(*rounds, strict=True)
             results += [_figures(each, shape, pace, of_each) for each, of_each in zip(able, turns, strict=True)]
         return results
 
 
-async def _turn(contender: Contender, shape: Shape, model: ModelProcess) -> Turn:
+async def _turn(contender: Contender, shape: Shape, model: ModelProcess, ran: list[str]) -> Turn:
+    ran.clear()
     model.will(*contender.script(shape))
     first, pieces = 0.0, []
     begin, cpu = time.perf_counter(), time.process_time()
@@ -125,6 +133,9 @@ async def _turn(contender: Contender, shape: Shape, model: ModelProcess) -> Turn
     wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
     if "".join(pieces) != shape.text:
         raise RuntimeError(f"{contender.name}, {shape.name}: {pieces} is not the answer {shape.text!r}")
+    # The script answers whatever the tools did: a contender whose calls fail would seem fast.
+    if len(ran) != shape.executions:
+        raise RuntimeError(f"{contender.name}, {shape.name}: {len(ran)} tools ran of {shape.executions}: {ran}")
     return Turn(first, wall, cpu, model.take())
 
 
