@@ -121,9 +121,9 @@ class Model:
         if not shown:
             return {}
         choice = {"tool_choice": "none"} if answer_only else {}
-        functions = [{"type": "function", "function": function} for function in shown]
         if self.provider == "openai":
             return self._sent({"tools": [{"type": "function", **function} for function in shown], **choice})
+        functions = [{"type": "function", "function": function} for function in shown]
         if self.provider == "compatible":
             return self._sent({"tools": functions, **choice})
         bound = self.chat.bind_tools(functions, **choice)
