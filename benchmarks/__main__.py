@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks import overhead, prefix, threads, turns
+from benchmarks import knowledge, overhead, prefix, service, threads, turns
+from benchmarks.contenders.graphs import langchain_agent
 from benchmarks.plots import draw
 from benchmarks.reports import Part, Sheet, promises
 
@@ -42,7 +43,7 @@ def main(
     for name, part in _parts(PICTURES if write else None):
         console.rule(name)
         parts.append(part())
-        console.print(parts[-1].rich())
+        console.print(parts[-1].rich(), f"{time.time() - began:.0f} s so far")
     checks = [check for part in parts for check in part.checks]
     machine = _machine(load)
     report = {"machine": machine, "checks": [asdict(check) for check in checks], "parts": [p.figures for p in parts]}
@@ -58,27 +59,36 @@ def main(
 def _parts(pictures: Path | None) -> Iterator[tuple[str, Callable[[], Part]]]:
     yield "Turns", lambda: asyncio.run(_turns(pictures))
     yield "CPU of turns", lambda: asyncio.run(_processor())
-    yield "CPU of tokens", lambda: asyncio.run(overhead.tokens_part(repetitions=5))
+    yield "CPU of tokens", lambda: asyncio.run(overhead.tokens_part(repetitions=3))
     yield "Start", lambda: overhead.start_part(repetitions=5)
     yield "Prefix", lambda: asyncio.run(prefix.part())
     yield "Long threads", lambda: asyncio.run(threads.part())
+    yield "Service", service.part
+    yield "Knowledge", knowledge.part
 
 
 async def _turns(pictures: Path | None) -> Part:
-    even = await turns.measure(turns.ALL, turns.EVEN, 1)
-    again = await turns.measure(turns.OURS, turns.EVEN, 2)
-    uneven = await turns.measure(turns.BASELINE, turns.UNEVEN, 1)
+    even = [
+        *await turns.measure(turns.OURS, turns.EVEN, repetitions=2),
+        *await turns.measure((langchain_agent,), turns.EVEN),
+        *await turns.measure(turns.OTHERS, turns.EVEN, share=0.25),
+        *await turns.measure(turns.STEPWISE, turns.EVEN, share=0.1),
+    ]
+    uneven = [
+        *await turns.measure(turns.OURS, turns.UNEVEN),
+        *await turns.measure((langchain_agent,), turns.UNEVEN, share=0.25),
+    ]
     if pictures:
         draw(even, pictures)
     return Part(
         [*turns.sheets(even, "even"), *turns.sheets(uneven, "uneven"), *turns.counted_sheets(even)],
-        [*turns.counted(even), *turns.timed(again, "even"), *turns.timed(uneven, "uneven")],
+        [*turns.counted(even), *turns.timed(even, "even"), *turns.timed(uneven, "uneven")],
         {"even": [asdict(each) for each in even], "uneven": [asdict(each) for each in uneven]},
     )
 
 
 async def _processor() -> Part:
-    results = await turns.measure((*turns.BASELINE, *turns.OTHERS), turns.INSTANT, 20)
+    results = await turns.measure((*turns.BASELINE, *turns.OTHERS), turns.INSTANT, repetitions=10)
     return Part([turns.processor_sheet(results)], [*turns.processor(results)], {"cpu": [asdict(e) for e in results]})
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.planning.references import find
-from benchmarks.shapes import WRITES, Latency, run
+from benchmarks.shapes import FUNCTIONS, WRITES, Execution, Latency, run
 from tests.support.model_server import Body, Reply, chat_events
 
 
@@ -27,6 +27,10 @@ class Pace:
     def arrival(self, position: int) -> float:
         """Return when a piece of a reply arrives, counted from the request."""
         return self.first_token + position * self.per_token
+
+    def scaled(self, share: float) -> Pace:
+        """Return the pace at which everything takes a share of the time."""
+        return Pace(share * self.first_token, share * self.per_token, lambda *call: share * self.tool(*call))
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,30 @@ def critical_path(replies: Sequence[Reply], pace: Pace) -> Limit:
     return Limit(before + (seconds[-1] if last.calls else pace.arrival(1)), before + seconds[-1])
 
 
+def waited(replies: Sequence[Reply], pace: Pace) -> Limit:
+    """Return what a turn of these replies waits for model and tools, where no call begins before its reply has ended.
+
+    Args:
+        replies: the model's replies in their order.
+        pace: what model and tools take.
+    """
+    tools = [max((pace.tool(*call) for call in _calls(reply)), default=0.0) for reply in replies]
+    whole, last = sum(tools) + sum(_whole(reply, pace) for reply in replies), replies[-1]
+    # An answer that is an argument of a call is there once the call is whole.
+    return Limit(whole if last.calls else whole - _whole(last, pace) + pace.arrival(1), whole)
+
+
+def _whole(reply: Reply, pace: Pace) -> float:
+    return pace.arrival(len(chat_events({"model": ""}, reply)) - 1)
+
+
+def _calls(reply: Reply) -> list[Execution]:
+    """Return the calls of a reply whose arguments are whole, and whose tools are there."""
+    return [(tool, args) for tool, args in reply.calls if isinstance(args, dict) and tool in FUNCTIONS]
+
+
 def _seconds(reply: Reply, pace: Pace) -> float:
-    pieces = chat_events({"model": ""}, reply)
-    whole = pace.arrival(len(pieces) - 1)
+    pieces, whole = chat_events({"model": ""}, reply), _whole(reply, pace)
     calls = [(tool, args) for tool, args in reply.calls if isinstance(args, dict)]
     executions, _ = run(calls)
     ends: dict[int, float] = {}

@@ -48,6 +48,10 @@ class Script(ModelServer):
         """Return when the last request came, in seconds since 1970."""
         return self.asked
 
+    def pace(self, first_token: float, per_token: float) -> None:
+        """Set the seconds before the first piece of a reply, and between pieces."""
+        self.first_token, self.per_token = first_token, per_token
+
 
 @dataclass
 class KeepingScript(Script):
@@ -123,6 +127,10 @@ class ModelProcess:
     def asked_at(self) -> float:
         """Return when the last request came, in seconds since 1970."""
         return cast("float", self._ask("asked_at"))
+
+    def pace(self, first_token: float, per_token: float) -> None:
+        """Set the seconds before the first piece of a reply, and between pieces."""
+        self._ask("pace", first_token, per_token)
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         self.commands.send((method, arguments))

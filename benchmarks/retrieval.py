@@ -30,7 +30,6 @@ from benchmarks.sdists import Unreachable
 
 # nDCG@10 that the weighted ranking reached when these sets were first measured: it should not be less.
 TARGETS = {"code": 0.603, "docs": 0.651, "faq": 0.612, "squad2": 0.911, "cranfield": 0.418}
-MOST_P95 = 0.020
 
 _UNITS = {"k": 1000, "m": 1_000_000}
 _PACKAGES = ("chromadb", "langchain-chroma", "langchain-core", "onnxruntime")
@@ -160,7 +159,8 @@ def comparison(ours: retrieval_speed.Measured, theirs: retrieval_speed.Measured)
         "memory open": (ours.queries.memory, theirs.queries.memory),
     }
     ratios = ", ".join(f"{name} {one / other:.2f}" for name, (one, other) in pairs.items())
-    return f"selfhelp to langchain-chroma: {ratios}. Wanted: query p95 below {1000 * MOST_P95:.0f} ms at 100k."
+    most = f"{1000 * retrieval_speed.MOST_P95:.0f} ms"
+    return f"selfhelp to langchain-chroma: {ratios}. Wanted: query p95 below {most} at 100k."
 
 
 def report(

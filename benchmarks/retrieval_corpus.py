@@ -15,8 +15,8 @@ _SENTENCE = re.compile(r"^ *([A-Z][a-z]+(?: [a-z]+,?){5,12})\.?$", re.MULTILINE)
 
 
 def write(folder: Path, chunks: int) -> None:
-    """Fill a folder with text that comes to about so many chunks."""
-    folder.mkdir()
+    """Fill a folder with text that comes to about so many chunks. Less of it may be there already."""
+    folder.mkdir(exist_ok=True)
     left = chunks * CHARACTERS_PER_CHUNK
     for number, text in enumerate(_texts()):
         (folder / f"{number:06}.txt").write_text(text[:left], encoding="utf-8")

@@ -91,6 +91,27 @@ class HashedWords(Embeddings):
         return vector
 
 
+class Noting(Embeddings):
+    """Vectors of other embeddings, with a note of what they were asked for. Threads may share it.
+
+    Args:
+        embeddings: computes them.
+    """
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self.embeddings = embeddings
+        self.batches: list[list[str]] = []
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the vector of each text."""
+        self.batches.append(texts)
+        return self.embeddings.embed_documents(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of a text."""
+        return self.embeddings.embed_query(text)
+
+
 class Looked(Embeddings):
     """Vectors of questions that are known beforehand, so that a question costs no embedding.
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
-from json import loads
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -20,42 +14,24 @@ from typing import Annotated
 
 import httpx2
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.model_process import ModelProcess, Script, model_process
-from tests.support.aegra import free_port
-from tests.support.model_server import Body, Reply
+from benchmarks.contenders.services import MINIMAL, SELFHELP, Process, Service, served
+from benchmarks.model_process import Script, model_process
+from benchmarks.reports import Check, Part, Sheet
+from tests.support.model_server import Body, Reply, tokens
 
-FIRST_TOKEN = 0.5
-PER_TOKEN = 0.05
+SERVICES = (SELFHELP, MINIMAL)
+
+FIRST_TOKEN, PER_TOKEN = 0.5, 0.05
 WORDS = 20
-TURNS = 3
-AT_ONCE_FOR_MEMORY = 25
+BUSY, BUSY_TURNS = 200, 2
+CALM, CALM_TURNS = 10, 2
+# So many streams are open together: the first answer is still coming when the last one begins.
+OPEN, PER_TOKEN_OPEN = 100, 0.4
+WARM_UP = 10
+AT_ONCE_FOR_MEMORY, TURNS_FOR_MEMORY = 25, 3
 WARMED_UP = 500
-
-Begin = Callable[[httpx2.AsyncClient], Awaitable[str]]
-Ask = Callable[[httpx2.AsyncClient, str, str], AsyncIterator[str]]
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A service and how one talks to it.
-
-    Args:
-        name: what tables call it.
-        command: starts it on a port of loopback.
-        ready: path that answers once it is up.
-        begin: makes a thread and returns its id.
-        ask: yields the answer's text as it comes.
-    """
-
-    name: str
-    command: Callable[[int], list[str]]
-    ready: str
-    begin: Begin
-    ask: Ask
 
 
 @dataclass
@@ -63,133 +39,132 @@ class Load:
     """What conversations took.
 
     Args:
+        process: the service.
         turns: how many turns there were.
         seconds: until the last one had ended.
+        cpu: seconds of the service's process.
         first: seconds to each turn's first piece of the answer.
         wrong: answers that were not those of their conversation.
-        memory: bytes of the service's process, by the number of turns it had served.
+        open: streams that have begun and not ended.
+        most_open: the most of them at once.
+        memory: bytes of the process when so many were open.
     """
 
+    process: Process
     turns: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     first: list[float] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    memory: dict[int, int] = field(default_factory=dict)
+    open: int = 0
+    most_open: int = 0
+    memory: int = 0
+
+    def opened(self, seconds: float) -> None:
+        """Note that an answer has begun."""
+        self.first.append(seconds)
+        self.open += 1
+        if self.open > self.most_open:
+            self.most_open, self.memory = self.open, self.process.memory
+
+    def ended(self, answer: str, expected: str) -> None:
+        """Note that an answer has ended."""
+        self.open -= 1
+        self.turns += 1
+        if answer != expected:
+            self.wrong.append(answer)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a service took.
+
+    Args:
+        service: its name.
+        wrong: answers that were lost, or not those of their conversation.
+        rate: turns in a second, with 200 conversations at once.
+        cpu: seconds of CPU for each of these turns.
+        first: seconds to the first token over the model's own then: median, and what 95 of 100 turns stay below.
+        calm_cpu: seconds of CPU for each turn with 10 conversations at once.
+        calm_first: seconds to the first token over the model's own then.
+        open: streams that were open at once.
+        memory: bytes for each of them.
+    """
+
+    service: str
+    wrong: int
+    rate: float
+    cpu: float
+    first: tuple[float, float]
+    calm_cpu: float
+    calm_first: tuple[float, float]
+    open: int
+    memory: float
 
     @property
-    def growth(self) -> float:
-        """Bytes that the process grew by with each turn, once it had warmed up."""
-        [first, *_, last] = sorted(self.memory)
-        return (self.memory[last] - self.memory[first]) / (last - first)
+    def per_core(self) -> float:
+        """Streams at once that one core carries while the model sets the pace."""
+        return answer_seconds() / self.cpu
 
 
-async def begin_selfhelp(client: httpx2.AsyncClient) -> str:
-    """Make a thread of Selfhelp's."""
-    made = await client.post("/api/threads", json={})
-    return str(made.raise_for_status().json()["id"])
+def part() -> Part:
+    """Have the same conversations with each service."""
+    ours, theirs = (measure(service) for service in SERVICES)
+    return Part([_sheet((ours, theirs))], _checks(ours, theirs), {"service": [asdict(each) for each in (ours, theirs)]})
 
 
-def ask_selfhelp(client: httpx2.AsyncClient, thread: str, text: str) -> AsyncIterator[str]:
-    """Ask Selfhelp."""
-    return streamed(client, f"/api/threads/{thread}/runs?stream=true", {"text": text})
+def measure(service: Service) -> Figures:
+    """Have conversations with a service: many open streams, few at once, and many at once."""
+    with (
+        TemporaryDirectory() as folder,
+        model_process(Script(repeat=echoed)) as model,
+        served(service, model, Path(folder)) as process,
+    ):
+        talk(service, process, WARM_UP)
+        before = process.memory
+        model.pace(FIRST_TOKEN, PER_TOKEN_OPEN)
+        held = talk(service, process, OPEN)
+        model.pace(FIRST_TOKEN, PER_TOKEN)
+        calm = talk(service, process, CALM, CALM_TURNS)
+        busy = talk(service, process, BUSY, BUSY_TURNS)
+    return Figures(
+        service.name,
+        sum(len(load.wrong) for load in (held, calm, busy)),
+        busy.turns / busy.seconds,
+        busy.cpu / busy.turns,
+        _added(busy.first),
+        calm.cpu / calm.turns,
+        _added(calm.first),
+        held.most_open,
+        (held.memory - before) / held.most_open,
+    )
 
 
-async def begin_minimal(_: httpx2.AsyncClient) -> str:
-    """Name a thread for the wrapper."""
-    return f"thread {next(_numbers)}"
-
-
-def ask_minimal(client: httpx2.AsyncClient, thread: str, text: str) -> AsyncIterator[str]:
-    """Ask the wrapper."""
-    return streamed(client, "/chat", {"thread": thread, "text": text})
-
-
-_numbers = count()
-
-CONTENDERS = (
-    Contender(
-        "Selfhelp",
-        lambda port: [str(Path(sys.executable).with_name("selfhelp")), "serve", "--port", str(port)],
-        "/healthz",
-        begin_selfhelp,
-        ask_selfhelp,
-    ),
-    Contender(
-        "create_agent, SqliteSaver, FastAPI",
-        lambda port: [sys.executable, "-m", "benchmarks.minimal_service", str(port)],
-        "/openapi.json",
-        begin_minimal,
-        ask_minimal,
-    ),
-)
-
-
-def main(
-    conversations: Annotated[int, typer.Option(help="Conversations at once.")] = 200,
-    turns: Annotated[int, typer.Option(help="Turns of the run that memory is watched in; 0 leaves it out.")] = 5000,
-) -> None:
-    """Compare the services. Exits with 1 if an answer was lost or went to another conversation."""
-    console = Console()
-    results = {}
-    for contender in CONTENDERS:
-        with (
-            TemporaryDirectory() as folder,
-            model_process(Script(FIRST_TOKEN, PER_TOKEN, repeat=echoed)) as model,
-            served(contender, model, Path(folder)) as (url, pid),
-        ):
-            load = asyncio.run(talk(contender, url, conversations))
-        if turns:
-            with (
-                TemporaryDirectory() as folder,
-                model_process(Script(repeat=echoed)) as model,
-                served(contender, model, Path(folder)) as (url, pid),
-            ):
-                load.memory = asyncio.run(watched(contender, url, pid, turns, model))
-        results[contender.name] = load
-    console.print(table(results))
-    if wrong := [text for load in results.values() for text in load.wrong]:
-        console.print(f"WRONG ANSWERS: {len(wrong)}, such as {wrong[0]!r}")
-        raise typer.Exit(1)
-
-
-async def talk(contender: Contender, url: str, conversations: int) -> Load:
+def talk(service: Service, process: Process, conversations: int, turns: int = 1) -> Load:
     """Have conversations at once, of some turns each."""
-    load = Load()
-    async with _client(url) as client:
-        began = time.perf_counter()
-        await asyncio.gather(*(converse(contender, client, f"person-{n}", load) for n in range(conversations)))
-        load.seconds = time.perf_counter() - began
+    load = Load(process)
+    cpu, began = process.cpu, time.perf_counter()
+    asyncio.run(_talk(service, load, range(conversations), turns))
+    load.seconds, load.cpu = time.perf_counter() - began, process.cpu - cpu
     return load
 
 
-async def converse(contender: Contender, client: httpx2.AsyncClient, person: str, load: Load) -> None:
-    """Have one conversation."""
-    thread = await contender.begin(client)
-    for turn in range(TURNS):
+async def _talk(service: Service, load: Load, people: range, turns: int) -> None:
+    async with load.process.client() as client:
+        await asyncio.gather(*(_converse(service, client, f"person-{number}", turns, load) for number in people))
+
+
+async def _converse(service: Service, client: httpx2.AsyncClient, person: str, turns: int, load: Load) -> None:
+    thread = await service.begin(client)
+    for turn in range(turns):
         said = f"{person}-turn-{turn}"
         began = time.perf_counter()
         pieces: list[str] = []
-        async for piece in contender.ask(client, thread, said):
+        async for piece in service.ask(client, thread, said):
             if not pieces:
-                load.first.append(time.perf_counter() - began)
+                load.opened(time.perf_counter() - began)
             pieces.append(piece)
-        load.turns += 1
-        if (answer := "".join(pieces)) != answer_to(said):
-            load.wrong.append(answer)
-
-
-async def watched(contender: Contender, url: str, pid: int, turns: int, model: ModelProcess) -> dict[int, int]:
-    """Have many conversations, some at a time, and return the memory of the service's process by turns served."""
-    memory: dict[int, int] = {}
-    load = Load()
-    async with _client(url) as client:
-        while load.turns < turns:
-            people = range(load.turns, load.turns + AT_ONCE_FOR_MEMORY)
-            await asyncio.gather(*(converse(contender, client, f"person-{n}", load) for n in people))
-            model.forget()
-            if load.turns >= WARMED_UP:
-                memory[load.turns] = resident(pid)
-    return memory
+        load.ended("".join(pieces), answer_to(said))
 
 
 def echoed(body: Body) -> Reply:
@@ -202,87 +177,87 @@ def answer_to(said: str) -> str:
     return " ".join(f"{said}" if word % 5 == 0 else "word" for word in range(WORDS))
 
 
-async def streamed(client: httpx2.AsyncClient, path: str, body: Body) -> AsyncIterator[str]:
-    """Yield the text of the token events that a request is answered with."""
-    async with client.stream("POST", path, json=body) as response:
-        response.raise_for_status()
-        event = ""
-        async for line in response.aiter_lines():
-            name, _, value = line.partition(": ")
-            if name == "event":
-                event = value
-            elif name == "data" and event == "token":
-                yield loads(value)["text"]
+def answer_seconds() -> float:
+    """Return how long the model takes for an answer."""
+    return FIRST_TOKEN + PER_TOKEN * len(tokens(answer_to("person-100-turn-1")))
 
 
-@contextmanager
-def served(contender: Contender, model: ModelProcess, folder: Path) -> Iterator[tuple[str, int]]:
-    """Run a service in a process of its own, and give its address and process."""
-    port = free_port()
-    settings = {
-        "SELFHELP_MODEL": "compatible:scripted",
-        "SELFHELP_BASE_URL": model.url,
-        "SELFHELP_DATA_DIR": str(folder),
-        "LANGSMITH_TRACING": "false",
-        "MINIMAL_MODEL_URL": model.url,
-        "MINIMAL_DATA_DIR": str(folder),
+def _added(first: list[float]) -> tuple[float, float]:
+    return median(first) - FIRST_TOKEN, quantiles(first, n=20)[-1] - FIRST_TOKEN
+
+
+def _checks(ours: Figures, theirs: Figures) -> list[Check]:
+    carried = ours.per_core / theirs.per_core
+    memory = ours.memory / theirs.memory
+    return [
+        Check(
+            f"{BUSY} conversations at once: no answer is lost or comes to another conversation",
+            f"{ours.wrong} are",
+            held=not ours.wrong,
+        ),
+        Check("one core carries as many streams as of a minimal wrapper", f"{carried:.2f}", held=carried >= 1),
+        Check("an open stream takes no more memory than of a minimal wrapper", f"{memory:.2f}", held=memory <= 1),
+    ]
+
+
+def _sheet(figures: tuple[Figures, Figures]) -> Sheet:
+    many, few = (f"{number} conversations at once" for number in (BUSY, CALM))
+    cells: dict[str, Callable[[Figures], str]] = {
+        f"{many}: answers wrong or lost": lambda each: str(each.wrong),
+        "turns per second": lambda each: f"{each.rate:.1f}",
+        "CPU milliseconds of a turn": lambda each: f"{1000 * each.cpu:.1f}",
+        "streams that one core carries": lambda each: f"{each.per_core:.0f}",
+        "milliseconds added to the first token, p50": lambda each: f"{1000 * each.first[0]:.0f}",
+        "p95": lambda each: f"{1000 * each.first[1]:.0f}",
+        f"{few}: CPU milliseconds of a turn": lambda each: f"{1000 * each.calm_cpu:.1f}",
+        f"{few}: milliseconds added to the first token, p50": lambda each: f"{1000 * each.calm_first[0]:.0f}",
+        f"{few}: p95": lambda each: f"{1000 * each.calm_first[1]:.0f}",
+        "open streams": lambda each: str(each.open),
+        "KB of memory for each of them": lambda each: f"{each.memory / 1000:.0f}",
     }
-    url = f"http://127.0.0.1:{port}"
+    rows = [(name, *map(cell, figures)) for name, cell in cells.items()]
+    return Sheet("Service", ("", *(each.service for each in figures)), rows)
+
+
+def main(
+    turns: Annotated[int, typer.Option(help="Have so many turns more, and watch memory; some thousands.")] = 0,
+) -> None:
+    """Compare the services. Exits with 1 where a promise is not held."""
+    console = Console(width=120)
+    found = part()
+    console.print(found.rich())
+    if turns:
+        console.print(_watched(turns).rich())
+    if not all(check.held for check in found.checks):
+        raise typer.Exit(1)
+
+
+def _watched(turns: int) -> Sheet:
+    rows = []
+    for service in SERVICES:
+        memory = watch(service, turns)
+        first, last = min(memory), max(memory)
+        growth = (memory[last] - memory[first]) / (last - first)
+        rows.append((service.name, f"{growth / 1000:.1f}", f"{max(memory.values()) / 1e6:.0f}"))
+    return Sheet(f"Memory over {turns:,} turns", ("", f"KB a turn, after {WARMED_UP}", "MB at the most"), rows)
+
+
+def watch(service: Service, turns: int) -> dict[int, int]:
+    """Have many conversations, some at a time, and return the memory of the service's process by turns served."""
+    memory: dict[int, int] = {}
     with (
-        (folder / "log").open("wb") as log,
-        subprocess.Popen(contender.command(port), env={**os.environ, **settings}, stdout=log, stderr=log) as process,
+        TemporaryDirectory() as folder,
+        model_process(Script(repeat=echoed)) as model,
+        served(service, model, Path(folder)) as process,
     ):
-        try:
-            _wait_for(url + contender.ready, process)
-            yield url, process.pid
-        finally:
-            process.terminate()
-
-
-def resident(pid: int) -> int:
-    """Return the bytes of memory that a process holds."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def table(results: dict[str, Load]) -> Table:
-    """Return the figures side by side."""
-    drawn = Table(box=box.MARKDOWN)
-    drawn.add_column("")
-    for name in results:
-        drawn.add_column(name, justify="right")
-    rows: dict[str, Callable[[Load], str]] = {
-        "turns": lambda load: str(load.turns),
-        "wrong or lost answers": lambda load: str(len(load.wrong)),
-        "turns per second": lambda load: f"{load.turns / load.seconds:.1f}",
-        "first token over the model's own, p50": lambda load: _added(median(load.first)),
-        "first token over the model's own, p95": lambda load: _added(quantiles(load.first, n=20)[-1]),
-        "memory per turn, after 500": lambda load: f"{load.growth / 1000:.1f} KB" if load.memory else "",
-        "memory at the end": lambda load: f"{max(load.memory.values()) / 1e6:.0f} MB" if load.memory else "",
-    }
-    for name, figure in rows.items():
-        drawn.add_row(name, *map(figure, results.values()))
-    return drawn
-
-
-def _added(seconds: float) -> str:
-    return f"{1000 * (seconds - FIRST_TOKEN):.0f} ms"
-
-
-def _client(url: str) -> httpx2.AsyncClient:
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
-    return httpx2.AsyncClient(base_url=url, timeout=120, limits=limits, trust_env=False)
-
-
-def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            httpx2.get(url, trust_env=False)
-        except httpx2.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("the service ended before it was up")
+        load = Load(process)
+        while load.turns < turns:
+            people = range(load.turns, load.turns + AT_ONCE_FOR_MEMORY)
+            asyncio.run(_talk(service, load, people, TURNS_FOR_MEMORY))
+            model.forget()
+            if load.turns >= WARMED_UP:
+                memory[load.turns] = process.memory
+    return memory
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from benchmarks.contenders.openai_agents import openai_agent
 from benchmarks.contenders.plain_loop import plain_loop
 from benchmarks.contenders.plan_and_execute import plan_and_execute
 from benchmarks.contenders.pydantic_agents import pydantic_agent
-from benchmarks.critical_path import Limit, Pace, critical_path
+from benchmarks.critical_path import Limit, Pace, critical_path, waited
 from benchmarks.model_process import ModelProcess, Script, model_process
 from benchmarks.reports import Check, Sheet
 from benchmarks.shapes import SHAPES, Shape, even, uneven
@@ -31,7 +31,7 @@ INSTANT = Pace(first_token=0.0, per_token=0.0, tool=even(0.0))
 OURS: tuple[Opening, ...] = (selfhelp, selfhelp_replying)
 BASELINE: tuple[Opening, ...] = (*OURS, langchain_agent)
 OTHERS: tuple[Opening, ...] = (deep_agent, openai_agent, pydantic_agent, plain_loop)
-ALL: tuple[Opening, ...] = (*BASELINE, *OTHERS, plan_and_execute)
+STEPWISE: tuple[Opening, ...] = (plan_and_execute,)
 
 MODEL_CALLS = {"selfhelp": [1, 2, 2, 2, 2, 2, 2, 3, 2], "selfhelp, reply in plan": [1, 1, 1, 1, 1, 1, 1, 2, 1]}
 MOST_OVER_LIMIT = 1.03
@@ -92,14 +92,17 @@ class Figures:
         return self.prompt + COMPLETION_WEIGHT * self.completion
 
 
-async def measure(openings: Sequence[Opening], pace: Pace, repetitions: int) -> list[Figures]:
+async def measure(openings: Sequence[Opening], full: Pace, repetitions: int = 1, share: float = 1.0) -> list[Figures]:
     """Measure every shape, the contenders taking turns.
 
     Args:
         openings: the contenders.
-        pace: what model and tools take.
+        full: what model and tools take.
         repetitions: turns of each contender in each shape, after one turn of each contender to warm up.
+        share: how much of that they take in the measurement. What a contender would wait beside that is added, which
+            is known of those that start no call before its reply has ended.
     """
+    pace = full.scaled(share)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         model = stack.enter_context(model_process(Script(first_token=pace.first_token, per_token=pace.per_token)))
@@ -118,7 +121,7 @@ async def measure(openings: Sequence[Opening], pace: Pace, repetitions: int) -> 
             able = [contender for contender in contenders if contender.can(shape)]
             rounds = [[await _turn(each, shape, model, ran) for each in able] for _ in range(repetitions)]
             turns = zip(*rounds, strict=True)
-            results += [_figures(each, shape, pace, of_each) for each, of_each in zip(able, turns, strict=True)]
+            results += [_figures(each, shape, full, share, of_each) for each, of_each in zip(able, turns, strict=True)]
         return results
 
 
@@ -139,14 +142,15 @@ async def _turn(contender: Contender, shape: Shape, model: ModelProcess, ran: li
     return Turn(first, wall, cpu, model.take())
 
 
-def _figures(contender: Contender, shape: Shape, pace: Pace, turns: Sequence[Turn]) -> Figures:
+def _figures(contender: Contender, shape: Shape, pace: Pace, share: float, turns: Sequence[Turn]) -> Figures:
     replies, requests = contender.script(shape), turns[-1].requests
+    left_out = waited(replies, pace.scaled(1 - share))
     return Figures(
         shape.name,
         contender.name,
         len(requests),
-        median(turn.first for turn in turns),
-        median(turn.wall for turn in turns),
+        median(turn.first for turn in turns) + left_out.first,
+        median(turn.wall for turn in turns) + left_out.whole,
         median(turn.cpu for turn in turns),
         critical_path(replies if contender.plans else shape.planned, pace),
         prompt=sum(map(prompt_tokens, requests)),
