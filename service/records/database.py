@@ -54,7 +54,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     Raises:
         SettingsError: it cannot be opened.
     """
-    engine = _engine(settings)
+    engine = await asyncio.to_thread(_engine, settings)  # SQLAlchemy looks up where a relative path is
     try:
         await _prepare(engine, settings)
         yield engine
