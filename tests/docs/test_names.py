@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-import ast
-import importlib
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from agent.settings import Settings
 from service.cli import app
+from tests.docs.reading import PAGES, REPOSITORY, blocks, inline_commands, text_of
 
-REPOSITORY = Path(__file__).parents[1]
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-FENCE = re.compile(r"^( *)```(\w+)[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
-def blocks(language: str) -> Iterator[tuple[str, str]]:
-    """Yield the blocks of a language, each with the name of its page."""
+def shown(*languages: str) -> Iterator[tuple[str, str]]:
+    """Yield the blocks of some languages, each with the name of its page."""
     for page in PAGES:
-        for _, name, text in FENCE.findall(page.read_text(encoding="utf-8")):
-            if name == language:
-                yield page.name, text
+        for language, text in blocks(page):
+            if language in languages:
+                yield page, text
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
     """Yield the words behind `selfhelp` of every line that calls it."""
-    for page, text in blocks("bash"):
+    for page, text in shown("bash", "console"):
         for line in text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            for part in split(words):
+            if "selfhelp " not in line or (text.startswith("$ ") and not line.startswith("$ ")):
+                continue
+            for part in split(shlex.split(line, comments=True)):
                 if "selfhelp" in part:
                     yield page, part[part.index("selfhelp") + 1 :]
 
@@ -53,13 +50,11 @@ def split(words: list[str]) -> Iterator[list[str]]:
     yield part
 
 
-def parse(command: click.Command, words: list[str], parent: click.Context | None = None) -> None:
+def parse(command: Any, words: list[str], parent: Any = None) -> None:
     """Parse the words as the command line does, without running anything."""
     context = command.make_context(command.name or "selfhelp", list(words), parent=parent)
-    if isinstance(command, click.Group) and context._protected_args:
-        rest = [*context._protected_args, *context.args]
+    if isinstance(command, TyperGroup) and (rest := [*context._protected_args, *context.args]):
         _, inner, rest = command.resolve_command(context, rest)
-        assert inner is not None
         parse(inner, rest, context)
 
 
@@ -70,30 +65,46 @@ def test_a_command_exists_with_its_options(page, words):
     parse(typer.main.get_command(app), words)
 
 
-@pytest.mark.parametrize(("page", "text"), list(blocks("toml")))
+def test_a_command_that_does_not_exist_is_found_out():
+    for words in (["indecks"], ["index", "--prun"], ["keys", "make"]):
+        with pytest.raises(Exception, match="No such"):
+            parse(typer.main.get_command(app), words)
+
+
+@pytest.mark.parametrize(("page", "text"), list(shown("toml")))
 def test_settings_are_taken(page, text, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     Settings(**tomllib.loads(text))
 
 
-@pytest.mark.parametrize(("page", "text"), list(blocks("python")))
-def test_python_imports_what_there_is(page, text):
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in {
-            "agent",
-            "graphs",
-            "tools",
-            "service",
-        }:
-            module = importlib.import_module(node.module or "")
-            for name in node.names:
-                assert hasattr(module, name.name) or importlib.import_module(f"{node.module}.{name.name}")
+@pytest.mark.parametrize(("page", "text"), list(shown("bash")))
+def test_groups_and_extras_are_there(page, text):
+    project = tomllib.loads(text_of("pyproject.toml"))
+    assert set(re.findall(r"--group (\w+)", text)) <= project["dependency-groups"].keys()
+    assert set(re.findall(r"selfhelp\[(\w+)\]", text)) <= project["project"]["optional-dependencies"].keys()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_within_sentences_are_there_with_their_options(page):
+    for command in inline_commands(page):
+        found, words = typer.main.get_command(app), command.split()[1:]
+        while isinstance(found, TyperGroup) and words and words[0] in found.commands:
+            found = found.commands[words.pop(0)]
+        assert found.name != "selfhelp", f"{page}: there is no command {command}"
+        options = {option for parameter in found.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, f"{page}: {command}"
+
+
+def test_the_two_commands_of_the_first_screen_are_there():
+    first_screen = "\n".join(text_of("README.md").splitlines()[:20])
+    for command in ("demo", "pytest"):
+        assert re.search(rf"pip install uv && uv run --group local (selfhelp )?{command}\n", first_screen)
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+    for target in LINK.findall(text_of(page)):
+        assert (REPOSITORY / page).parent.joinpath(target).exists(), f"{page} links to {target}"
 
 
 def test_every_message_of_the_troubleshooting_page_stands_in_the_code():
@@ -104,8 +115,7 @@ def test_every_message_of_the_troubleshooting_page_stands_in_the_code():
     )
     # Messages are written in several pieces where they are long.
     joined = re.sub(r'"\s*\n\s*f?"', "", code)
-    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
-    for headline in re.findall(r"^\*\*.*\*\*$", page, re.MULTILINE):
+    for headline in re.findall(r"^\*\*.*\*\*$", text_of("docs/troubleshooting.md"), re.MULTILINE):
         for message in re.findall(r"`([^`]+)`", headline):
             for piece in re.split(r"…|\(|\)|'|selfhelp\.toml", message):
                 assert piece.strip(" :*") in joined or "selfhelp" in piece, f"no error says {piece!r}"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import sqlite3
 import subprocess
@@ -15,13 +14,11 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from filelock import FileLock
-from platformdirs import user_cache_path
 
 from tests.support.dev_server import REPOSITORY, TOOLS, wait_until
 from tests.support.model_server import ModelServer, serve
+from tests.support.node_client import openai_for_node
 
-NODE_CLIENT = "openai@7.57.0"
 DOCUMENTS = {
     "returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
     "tents.md": "# Tents ![x](https://evil.example/p.png)\n\nThe Heron tent weighs 1.9 kg.\n",
@@ -139,12 +136,4 @@ def client(service: Service, model: ModelServer) -> Iterator[openai.OpenAI]:
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
     """The official client for Node, fetched once for this machine."""
-    if shutil.which("npm") is None:
-        pytest.skip("Node is not installed")
-    folder = user_cache_path("selfhelp-tests") / NODE_CLIENT
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / "lock"):
-        if not (folder / "node_modules" / "openai" / "package.json").exists():
-            install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), NODE_CLIENT]
-            subprocess.run(install, check=True, capture_output=True, timeout=110)
-    return folder / "node_modules"
+    return openai_for_node()
