@@ -217,7 +217,9 @@ def _openai(model: str, settings: Settings, context: Context) -> BaseChatModel:
 def _compatible(model: str, base_url: str, key: str, context: Context, *, loopback: bool = False) -> BaseChatModel:
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(
+    from agent.models.completions import PlainCompletions
+
+    chat = ChatOpenAI(
         model=model,
         api_key=SecretStr(key),
         base_url=base_url,
@@ -229,7 +231,10 @@ def _compatible(model: str, base_url: str, key: str, context: Context, *, loopba
         timeout=REQUEST_TIMEOUT,
         max_retries=RETRIES,
         http_async_client=_client(loopback=loopback),
+        stream_chunk_timeout=None,  # the completions have their own
     )
+    chat.async_client = PlainCompletions(chat.root_async_client)
+    return chat
 
 
 async def _local(path: Path | None, context: Context, progress: Progress | None) -> BaseChatModel:

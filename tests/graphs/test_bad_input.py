@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
@@ -109,6 +110,16 @@ async def test_a_stream_that_drops_midway_keeps_what_was_said_and_says_so(graph,
     text = state["messages"][-1].text
     assert text.startswith("Returns are")
     assert "(The answer breaks off here: the connection could not be made or was lost.)" in text
+    await next_turn_works(graph, model_server)
+
+
+async def test_a_stream_that_falls_silent_midway_is_given_up(graph, model_server, monkeypatch):
+    monkeypatch.setattr("agent.models.completions.SILENCE", 0.5)
+    held = threading.Event()
+    model_server.will(Reply(text="Returns are free within thirty days.", gate=held))
+    state = await graph.ainvoke(ask("x"), THREAD)
+    held.set()
+    assert "(The answer breaks off here: the server did not answer in time.)" in state["messages"][-1].text
     await next_turn_works(graph, model_server)
 
 
