@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +122,11 @@ async def _connected(path: Path) -> aiosqlite.Connection:
     try:
         # With a write-ahead log, NORMAL loses nothing when the process dies, and saves a flush at every checkpoint.
         # What is deleted is written over.
-        kept = ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MILLISECONDS}", "secure_delete=ON")
-        for pragma in kept:
+        for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "synchronous=NORMAL", "secure_delete=ON"):
             await connection.execute(f"PRAGMA {pragma}")
+        # Of processes that turn the log on at once, some are locked out: these find it on.
+        with suppress(sqlite3.OperationalError):
+            await connection.execute("PRAGMA journal_mode=WAL")
     except BaseException:
         await connection.close()
         raise

@@ -55,7 +55,7 @@ def create(engine: Engine, table: Table) -> None:
 def _set_up(connection: Any, _: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     connection.execute("PRAGMA secure_delete=ON")  # what is deleted is written over
-    # Processes that turn the log on at once are locked out: whoever is second finds it on, or goes on without.
+    # Of processes that turn the log on at once, some are locked out: these find it on.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode=WAL")
     # With a write-ahead log, NORMAL loses nothing when the process dies.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,7 +62,9 @@ class Database:
         self._counts: dict[tuple[int, Filter], Counts] = {}
         self._writer = self._connect()
         try:
-            self._writer.execute("PRAGMA journal_mode = WAL")
+            # Of processes that turn the log on at once, some are locked out: these find it on.
+            with suppress(sqlite3.OperationalError):
+                self._writer.execute("PRAGMA journal_mode = WAL")
             self._prepare()
         except BaseException:
             self._writer.close()

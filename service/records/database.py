@@ -29,7 +29,6 @@ _CONNECTIONS = 3
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # With a write-ahead log, NORMAL loses nothing when the process dies.
 _PRAGMAS = (
-    "journal_mode=WAL",
     "synchronous=NORMAL",
     "foreign_keys=ON",
     f"busy_timeout={BUSY_MILLISECONDS}",
@@ -97,6 +96,9 @@ def _engine(settings: Settings) -> AsyncEngine:
 def _set_up(connection: Any, _: Any) -> None:
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    # Of processes that turn the log on at once, some are locked out: these find it on.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _migrate(address: URL) -> None:
