@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,7 +76,17 @@ def find_personas(own: Path) -> dict[str, Persona]:
 
 def _read_all(folder: Path) -> Iterator[Persona]:
     for path in sorted(folder.glob("*.md")):
-        yield read_persona(path)
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise SettingsError(f"persona {path} cannot be read: {error}") from None
+        yield _read_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=256)
+def _read_once(path: Path, _modified: int, _size: int) -> Persona:
+    """Read a persona file as it is now. Every node of a run wants them all."""
+    return read_persona(path)
 
 
 def _split(text: str) -> tuple[str, str]:
