@@ -12,7 +12,6 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from agent.addresses import Addresses
 from agent.citations import CitationCheck
-from agent.grounding.flags import flags_of
 from agent.links import LinkCheck
 from agent.run import Run
 from agent.state import Flag, sources_of
@@ -71,11 +70,17 @@ async def flagged(
     given = [message for message in messages if not _is_reply(message, run)]
     own = (run.persona.prompt, run.persona.greeting, str(answer.response_metadata.get("broken_off", "")))
     # It is a matter of milliseconds, but for a thread of a million characters.
-    flags = await asyncio.to_thread(flags_of, str(answer.text), given, own)
+    flags = await asyncio.to_thread(_flags, str(answer.text), given, own)
     if not flags:
         return answer, []
     emit({"type": "flags", "flags": flags})
     return answer.model_copy(update={"response_metadata": answer.response_metadata | {"flags": flags}}), flags
+
+
+def _flags(answer: str, given: Sequence[AnyMessage], own: Sequence[str]) -> list[Flag]:
+    from agent.grounding.flags import flags_of  # its patterns take a while to compile
+
+    return flags_of(answer, given, own)
 
 
 def _is_reply(message: AnyMessage, run: Run) -> bool:

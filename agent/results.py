@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages import AnyMessage, ToolMessage
 
 from agent.consent import needs_consent
-from agent.grounding.contradictions import Contradiction, contradictions
 from agent.planning.plan import Call
 from agent.run import Run
 from agent.state import Outcome, Source, Step, sources_of, turn_of
 from agent.untrusted import quoted, quoted_line
+
+if TYPE_CHECKING:
+    from agent.grounding.contradictions import Contradiction
 
 CHARACTERS_PER_TOKEN = 4
 LONGEST_DIFFERENCE = 100
@@ -70,6 +72,10 @@ def differing(results: Sequence[ToolMessage], before: Sequence[AnyMessage]) -> l
         before: the thread before them.
     """
     new = sources_of(results)
+    if not new:
+        return list(results)
+    from agent.grounding.contradictions import contradictions  # its patterns take a while to compile
+
     found = contradictions((sources_of(turn_of(before)) | new).values())
     notes = [_difference(each) for each in found if each.first in new or each.second in new]
     if not notes:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from jsonschema import Draft202012Validator
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, ValidationError
@@ -138,6 +137,8 @@ class BoundTool:
         """Yield place, message and the value judged, which for a missing argument is None."""
         schema = self.tool.tool_call_schema
         if isinstance(schema, dict):
+            from jsonschema import Draft202012Validator
+
             for error in Draft202012Validator(schema).iter_errors(args):
                 yield (
                     tuple(error.absolute_path),

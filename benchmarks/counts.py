@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import prefix, threads
+from benchmarks import overhead, prefix, threads
 from benchmarks.reports import promises
 from benchmarks.turns import BASELINE, INSTANT, MODEL_CALLS, counted, measure
 
@@ -22,7 +22,7 @@ TOLERANCE = 1.02
 
 
 def main(*, record: Annotated[bool, typer.Option("--record", help="Put the counts found on record.")] = False) -> None:
-    """Count calls, tokens and bytes of turns. Exits with 1 where there are more than on record."""
+    """Count calls, tokens, bytes and modules. Exits with 1 where there are more than on record."""
     console = Console()
     turns = asyncio.run(measure(BASELINE, INSTANT, 1))
     shares, thread = asyncio.run(prefix.part()), asyncio.run(threads.part(SHORT_THREAD))
@@ -34,6 +34,7 @@ def main(*, record: Annotated[bool, typer.Option("--record", help="Put the count
     }
     found |= {f"bytes of a turn, {kept['database']}": kept["late"] for kept in thread.figures["threads"]}
     found["input that is new, ten turns"] = round(1 - shares.figures["share"], 4)
+    found["modules loaded at the first request"] = overhead.modules_at_start()
     checks = [*counted(turns), *shares.checks]
     console.print(promises(checks).rich())
     if record:

@@ -9,7 +9,7 @@ START → planner ── calls ──► executor ──► responder ── tex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, ToolMessage
@@ -21,11 +21,13 @@ from langgraph.store.base import BaseStore
 
 from agent import nodes
 from agent.context import Context
-from agent.knowledge.base import KnowledgeBase
 from agent.run import Assistant
 from agent.settings import Settings
 from agent.state import Input, State
 from tools.registry import loader
+
+if TYPE_CHECKING:
+    from agent.knowledge.base import KnowledgeBase
 
 AssistantGraph = CompiledStateGraph[State, Context, Input, State]
 

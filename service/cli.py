@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 used wrongly.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,9 @@ from service.finetuning.commands import app as finetune_app
 from service.threads.commands import app as threads_app
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+# Objects that one question may leave behind before Python looks for garbage among all that there are. With its own 700,
+# that is a fifth of a start, which makes 300,000 and keeps them.
+GARBAGE = 500_000
 
 app = typer.Typer(
     name="selfhelp",
@@ -75,6 +79,7 @@ def ask(
     json: Json = False,
 ) -> None:
     """Ask one question and print the answer with its sources."""
+    gc.set_threshold(GARBAGE)
     from service.chat import ask_once
 
     text = sys.stdin.read() if question == "-" else question

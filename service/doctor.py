@@ -19,7 +19,7 @@ from rich.text import Text
 from agent.apis import ApiSettings
 from agent.checkpoints import open_checkpointer
 from agent.errors import SelfhelpError
-from agent.knowledge import library
+from agent.knowledge import library, location
 from agent.knowledge.embedders import open_embedder
 from agent.knowledge.sources.site import Site
 from agent.mcp_servers import McpSettings
@@ -207,10 +207,10 @@ async def _documents(settings: Settings) -> str:
             and "*" not in wanted.at
         ):
             raise SelfhelpError(f"{wanted.at} is not there: mend sources under [knowledge] in selfhelp.toml")
-    if not await asyncio.to_thread(library.is_there, settings):
+    if not await asyncio.to_thread(location.is_there, settings):
         return "none yet: selfhelp index FOLDER, or sources under [knowledge] in selfhelp.toml"
     listed = ", ".join(wanted.at for wanted in settings.knowledge.sources)
-    return listed or f"indexed in {library.directory(settings)}"
+    return listed or f"indexed in {location.directory(settings)}"
 
 
 async def _embedder(settings: Settings) -> str:

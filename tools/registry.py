@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from langchain_core.tools import BaseTool
 
 from agent.errors import SettingsError
-from agent.knowledge.base import KnowledgeBase
-from agent.knowledge.library import is_there, open_knowledge
+from agent.knowledge.location import is_there
 from agent.run import LoadTools
 from agent.settings import Settings
 from agent.toolset import BoundTool
@@ -23,6 +22,7 @@ from tools.reply import reply
 from tools.search import search_tool
 
 if TYPE_CHECKING:
+    from agent.knowledge.base import KnowledgeBase
     from tools.mcp import Servers
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,11 @@ def _search(settings: Settings, knowledge: KnowledgeBase | None) -> list[BaseToo
         return []
 
     async def base() -> KnowledgeBase:
-        return knowledge or await open_knowledge(settings)
+        if knowledge is not None:
+            return knowledge
+        # What documents need takes a while to import.
+        library = await asyncio.to_thread(importlib.import_module, "agent.knowledge.library")
+        opened: KnowledgeBase = await library.open_knowledge(settings)
+        return opened
 
     return [search_tool(base)]

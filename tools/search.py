@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from langchain_core.tools import BaseTool, tool
 
 from agent.context import Context, current
-from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.filters import Filter
 from agent.state import Passage
 from tools.effects import repeatable
+
+if TYPE_CHECKING:
+    from agent.knowledge.base import KnowledgeBase
 
 
 def search_tool(knowledge: Callable[[], Awaitable[KnowledgeBase]]) -> BaseTool:

@@ -17,6 +17,7 @@ from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.documents import NoDocuments, Source
 from agent.knowledge.embedders import open_embedder
 from agent.knowledge.ingest import Progress
+from agent.knowledge.location import directory
 from agent.knowledge.opening import OpenServer
 from agent.knowledge.ranking import DENSE_WEIGHT
 from agent.knowledge.sources import open_source
@@ -30,16 +31,6 @@ log = logging.getLogger(__name__)
 
 _made: dict[tuple[str, Path], Future[KnowledgeBase]] = {}
 _lock = threading.Lock()
-
-
-def directory(settings: Settings) -> Path:
-    """Return the folder that the knowledge base is kept in."""
-    return settings.data_dir / "knowledge"
-
-
-def is_there(settings: Settings) -> bool:
-    """Whether there is anything to search: sources are set, or one was indexed before."""
-    return bool(settings.knowledge.sources) or (directory(settings) / "knowledge.sqlite").exists()
 
 
 async def open_knowledge(settings: Settings) -> KnowledgeBase:

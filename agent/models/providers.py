@@ -17,7 +17,6 @@ from pydantic import SecretStr
 from agent.context import Context, Effort
 from agent.errors import SettingsError
 from agent.models import json_protocol
-from agent.models.local import json_grammar
 from agent.models.speaker import Speaker, TextCheck
 from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
@@ -134,6 +133,8 @@ class Model:
         if not hasattr(self.chat, "extra_body"):
             return {"response_format": response_format}
         if self.provider == "local":
+            from agent.models.local import json_grammar
+
             return self._sent({"grammar": json_grammar(response_format["json_schema"]["schema"])})
         # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
         return self._sent({"response_format": response_format})

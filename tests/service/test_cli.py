@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import pty
@@ -214,6 +215,7 @@ class Terminal:
             command, stdin=slave, stdout=slave, stderr=slave, env=environment, cwd=folder, start_new_session=True
         )
         os.close(slave)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a character may come in two pieces
         self._seen = ""
 
     def __enter__(self):
@@ -231,5 +233,5 @@ class Terminal:
         while text not in self._seen:
             ready, _, _ = select.select([self._master], [], [], 60)
             assert ready, f"{text!r} did not come; so far: {self._seen!r}"
-            self._seen += os.read(self._master, 4096).decode(errors="replace")
+            self._seen += self._decoder.decode(os.read(self._master, 4096))
         self._seen = self._seen.split(text, 1)[1]
