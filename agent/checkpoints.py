@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,50 +12,22 @@ from typing import Any
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.base.id import UUID
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent.errors import SettingsError
+from agent.serializer import ThreadSerializer
 from agent.settings import Settings, load_settings
+from agent.sqlite_threads import ThreadSaver
 
 THREADS_FILE = "threads.sqlite"
 BUSY_MILLISECONDS = 10_000
 
+_ROWS_AT_ONCE = 1024  # as one trip to SQLite's thread brings them
 _CONNECTIONS = 4  # LangGraph's checkpointer uses one at a time
 _PATIENCE = 10.0  # seconds to wait for a connection
 
-_RUN = "json_extract(CAST(metadata AS TEXT), '$.run_id')"
 _LATEST = "SELECT thread_id, max(checkpoint_id) FROM checkpoints WHERE checkpoint_ns = '' GROUP BY thread_id"
 _FROM_1582 = 12219292800.0
-_OF_RUN = f"SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_RUN} = :run"
-_BUILT_ON = (
-    f"SELECT 1 FROM checkpoints WHERE {_RUN} IS NOT :run "
-    f"AND (thread_id, checkpoint_ns, parent_checkpoint_id) IN ({_OF_RUN}) LIMIT 1"
-)
-_DELETE_WRITES = f"DELETE FROM writes WHERE (thread_id, checkpoint_ns, checkpoint_id) IN ({_OF_RUN})"
-_DELETE_CHECKPOINTS = f"DELETE FROM checkpoints WHERE {_RUN} = :run"
-
-
-class ThreadSaver(AsyncSqliteSaver):
-    """LangGraph's SQLite checkpointer, with what the LangGraph server needs to roll a run back."""
-
-    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Delete the checkpoints of runs.
-
-        A run that later state was built on is kept: messages are stored as deltas, and that state is made of its own.
-
-        Args:
-            run_ids: ids of the runs.
-        """
-        async with self.lock, self.conn.cursor() as cursor:
-            for run_id in run_ids:
-                run = {"run": run_id}
-                await cursor.execute(_BUILT_ON, run)
-                if await cursor.fetchone():
-                    continue
-                await cursor.execute(_DELETE_WRITES, run)
-                await cursor.execute(_DELETE_CHECKPOINTS, run)
-            await self.conn.commit()
 
 
 @asynccontextmanager
@@ -110,7 +82,7 @@ async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]
         message = f"threads cannot be kept in {path}: {error}. Set SELFHELP_DATA_DIR to a folder that can be written"
         raise SettingsError(message) from None
     try:
-        saver = ThreadSaver(connection, serde=JsonPlusSerializer())
+        saver = ThreadSaver(connection, serde=ThreadSerializer())
         await saver.setup()
         yield saver
     finally:
@@ -118,7 +90,7 @@ async def _sqlite(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]
 
 
 async def _connected(path: Path) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path)
+    connection = await aiosqlite.connect(path, iter_chunk_size=_ROWS_AT_ONCE)
     try:
         # With a write-ahead log, NORMAL loses nothing when the process dies, and saves a flush at every checkpoint.
         # What is deleted is written over.
@@ -162,6 +134,6 @@ async def _postgres(address: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         open=False,
     )
     async with pool:
-        checkpointer = AsyncPostgresSaver(pool, serde=JsonPlusSerializer())
+        checkpointer = AsyncPostgresSaver(pool, serde=ThreadSerializer())
         await checkpointer.setup()
         yield checkpointer
