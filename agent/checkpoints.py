@@ -108,10 +108,11 @@ async def _connected(path: Path) -> aiosqlite.Connection:
 @asynccontextmanager
 async def _postgres(address: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     try:
-        from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
         from psycopg import AsyncConnection, OperationalError
         from psycopg.rows import dict_row
         from psycopg_pool import AsyncConnectionPool
+
+        from agent.postgres_threads import PostgresThreadSaver
     except ImportError:
         raise SettingsError(
             "SELFHELP_DATABASE_URL needs PostgreSQL support: pip install 'selfhelp[postgres]'"
@@ -134,6 +135,6 @@ async def _postgres(address: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
         open=False,
     )
     async with pool:
-        checkpointer = AsyncPostgresSaver(pool, serde=ThreadSerializer())
+        checkpointer = PostgresThreadSaver(pool, serde=ThreadSerializer())
         await checkpointer.setup()
         yield checkpointer

@@ -11,6 +11,7 @@ from graphs.assistant import build
 from tests.graphs.test_durability import PLAN, cut_off
 from tests.graphs.test_turns import THREAD, ask
 from tests.support import postgres
+from tests.support.forked_thread import histories, talked
 from tests.support.shop import Shop
 
 
@@ -47,3 +48,14 @@ async def test_an_address_nobody_listens_at_is_said_without_the_password():
         async with asyncio.timeout(30), open_checkpointer(settings):
             pass
     assert "secret-word" not in str(raised.value)
+
+
+async def test_every_checkpoint_has_the_history_that_langgraph_finds(address):
+    async with open_checkpointer(Settings(database_url=address)) as saver:
+        await talked(saver)
+
+        found = await histories(saver)
+
+    assert all(ours == langgraphs for ours, langgraphs in found)
+    snapshots = sum("seed" in ours["messages"] for ours, _ in found)
+    assert 5 < snapshots < len(found) - 5, "some histories begin with a snapshot, and some do not"
