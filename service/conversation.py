@@ -111,6 +111,8 @@ class Conversation:
     graph: AssistantGraph
     context: Context
     thread: str = field(default_factory=lambda: uuid4().hex[:12])
+    # What the thread holds when a turn has ended.
+    state: State | None = field(default=None, init=False)
 
     @property
     def config(self) -> RunnableConfig:
@@ -170,6 +172,7 @@ class Conversation:
             elif mode == "messages" and (text := _answer_text(data[0])):
                 yield Token(text)
         assert state is not None, "a run ends with its state"
+        self.state = state
         interrupts = state.get("__interrupt__")
         yield Question.of(interrupts) if interrupts else Answer.of(state)
 

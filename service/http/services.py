@@ -103,7 +103,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def _services(request: Request) -> Services:
+# Asynchronous, though it waits for nothing: anything else is called in a thread.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

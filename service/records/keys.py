@@ -19,6 +19,8 @@ REVOKED_WITHIN = 10.0  # seconds for which a process remembers a key that it has
 USED_EVERY = 60.0  # seconds between two records of a key's use
 
 _REMEMBERED = 10_000
+# Made once, as every request without a key begins with it.
+_ANY = select(exists().select_from(keys))
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Keys:
     async def any(self) -> bool:
         """Whether a key was ever made. One that is revoked counts: taking the last away must not let everybody in."""
         async with self._database.connect() as connection:
-            return bool(await connection.scalar(select(exists().select_from(keys))))
+            return bool(await connection.scalar(_ANY))
 
     async def find(self, text: str) -> Key | None:
         """Return the key that a text is, if it works."""

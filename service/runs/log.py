@@ -6,11 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,11 +19,27 @@ from service.runs.records import END, ERROR, TOKEN, Event, Outcome, Run
 from service.runs.store import hold
 from service.runs.tasks import Why
 
+# Seconds between writes of pieces of answers that have begun. What else happens is written at once, and they with it.
+PIECES_EVERY = 0.05
 # Seconds between attempts to write. A database that is away for longer ends the runs here.
 RETRY_AFTER = (0.2, 1.0, 3.0)
 NOT_RECORDED = "the service's database cannot be written now: ask for this run again soon, nothing of it is lost"
 
 log = logging.getLogger(__name__)
+
+# Made once: SQLAlchemy takes longer to put a statement together than SQLite to run it.
+_BEHIND = (
+    select(events.c.number, events.c.event, events.c.data)
+    .where(events.c.run_id == bindparam("run"), events.c.number > bindparam("after"))
+    .order_by(events.c.number)
+)
+_ENDED = select(exists().where(events.c.run_id == bindparam("run"), events.c.event == END))
+_LAST_NUMBERS = (
+    select(events.c.run_id, func.max(events.c.number))
+    .where(events.c.run_id.in_(bindparam("ids", expanding=True)))
+    .group_by(events.c.run_id)
+)
+_INSERT = insert(events)
 
 
 @dataclass(frozen=True)
@@ -59,18 +75,41 @@ class EventLog:
         self._worker = worker
         self._stop = stop
         self._entries: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._pressing = asyncio.Event()
+        self._written_at = 0.0
         self._last: dict[str, int] = {}
+        # Runs whose latest event is a piece of an answer.
+        self._speaking: set[str] = set()
         self._listeners: dict[str, set[asyncio.Queue[Event | None]]] = {}
+
+    def begin(self, run_id: str) -> None:
+        """Take note that a run begins, and has no events yet."""
+        self._last[run_id] = 0
 
     def add(self, run: Run, event: str, data: dict[str, Any]) -> None:
         """Add an event of a run."""
-        self._entries.put_nowait(_Entry(run, event, data))
+        self._add(_Entry(run, event, data))
 
     async def close(self, run: Run, event: str, data: dict[str, Any], outcome: Outcome) -> None:
         """Add the event with which this process is done with a run, and wait until it is written."""
         written = asyncio.get_running_loop().create_future()
-        self._entries.put_nowait(_Entry(run, event, data, outcome, written))
+        self._add(_Entry(run, event, data, outcome, written))
         await written
+
+    def forget(self, run_id: str) -> None:
+        """Forget a run that is not this process's any more: others may number its events."""
+        self._last.pop(run_id, None)
+        self._speaking.discard(run_id)
+
+    def _add(self, entry: _Entry) -> None:
+        self._entries.put_nowait(entry)
+        if entry.event == TOKEN and entry.run.id in self._speaking:
+            return
+        self._pressing.set()
+        if entry.event == TOKEN:
+            self._speaking.add(entry.run.id)
+        else:
+            self._speaking.discard(entry.run.id)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -108,16 +147,15 @@ class EventLog:
 
     async def read(self, run_id: str, after: int) -> list[Event]:
         """Return the events of a run that come after a number."""
-        wanted = select(events.c.number, events.c.event, events.c.data)
-        wanted = wanted.where(events.c.run_id == run_id, events.c.number > after).order_by(events.c.number)
+        if self._last.get(run_id) == 0:
+            return []
         async with self._database.connect() as connection:
-            return [Event(*row) for row in await connection.execute(wanted)]
+            return [Event(*row) for row in await connection.execute(_BEHIND, {"run": run_id, "after": after})]
 
     async def has_end(self, run_id: str) -> bool:
         """Whether the last event of a run is on record."""
-        ended = exists().where(events.c.run_id == run_id, events.c.event == END)
         async with self._database.connect() as connection:
-            return bool(await connection.scalar(select(ended)))
+            return bool(await connection.scalar(_ENDED, {"run": run_id}))
 
     async def last_numbers(self, ids: Collection[str]) -> dict[str, int]:
         """Return the numbers of runs' last events."""
@@ -134,6 +172,7 @@ class EventLog:
     async def _write_all(self) -> None:
         while True:
             entries = [await self._entries.get()]
+            await self._collect()
             while not self._entries.empty():
                 entries.append(self._entries.get_nowait())
             try:
@@ -145,19 +184,27 @@ class EventLog:
                     entries.append(self._entries.get_nowait())
                 self._give_up(entries)
             finally:
+                self._written_at = asyncio.get_running_loop().time()
                 for entry in entries:
                     self._entries.task_done()
                     if entry.written and not entry.written.done():
                         entry.written.set_result(None)
 
+    async def _collect(self) -> None:
+        """Wait for more pieces of answers, unless something else is to be written."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._written_at + PIECES_EVERY):
+                await self._pressing.wait()
+        self._pressing.clear()
+
     async def _write(self, entries: Sequence[_Entry]) -> None:
         rows: list[_Row] = []
-        for pause in (*RETRY_AFTER, None):
+        for attempt, pause in enumerate((*RETRY_AFTER, None)):
             try:
                 async with self._database.begin() as connection:
                     held = await self._held(connection, entries)
                     rows = rows or await self._numbered(connection, [each for each in entries if each.run.id in held])
-                    await _insert(connection, rows)
+                    await _insert(connection, await _missing(connection, rows) if attempt else rows)
                 break
             except (SQLAlchemyError, OSError):
                 if pause is None:
@@ -167,7 +214,7 @@ class EventLog:
             self._last[row.entry.run.id] = row.number
             self.tell(row.entry.run.id, [row.seen])
             if row.entry.outcome:
-                self._last.pop(row.entry.run.id)
+                self.forget(row.entry.run.id)
 
     async def _held(self, connection: AsyncConnection, entries: Sequence[_Entry]) -> Collection[str]:
         """Return which of the runs are still this process's. Nobody takes them before the transaction ends."""
@@ -194,7 +241,7 @@ class EventLog:
     def _give_up(self, entries: Sequence[_Entry]) -> None:
         """Tell listeners that events could not be recorded. Their runs are taken over when the database is back."""
         for run_id in {entry.run.id for entry in entries}:
-            self._last.pop(run_id, None)
+            self.forget(run_id)
             self.tell(run_id, [Event(None, ERROR, {"message": NOT_RECORDED, "code": "unavailable"})])
             self._stop(run_id, "lost")
 
@@ -215,17 +262,19 @@ def _joined(entries: Sequence[_Entry]) -> list[_Entry]:
 
 
 async def _last_numbers(connection: AsyncConnection, ids: Collection[str]) -> dict[str, int]:
-    last = select(events.c.run_id, func.max(events.c.number)).where(events.c.run_id.in_(ids)).group_by(events.c.run_id)
-    return dict((await connection.execute(last)).all())
+    return dict((await connection.execute(_LAST_NUMBERS, {"ids": list(ids)})).all())
+
+
+async def _missing(connection: AsyncConnection, rows: Sequence[_Row]) -> Sequence[_Row]:
+    """Return the rows that are not there: a commit that seemed to fail may have written them all the same."""
+    there = await _last_numbers(connection, {row.entry.run.id for row in rows})
+    return [row for row in rows if row.number > there.get(row.entry.run.id, 0)]
 
 
 async def _insert(connection: AsyncConnection, rows: Sequence[_Row]) -> None:
-    # What a commit that seemed to fail has written all the same is not written again.
-    there = await _last_numbers(connection, {row.entry.run.id for row in rows})
-    rows = [row for row in rows if row.number > there.get(row.entry.run.id, 0)]
     if rows:
         await connection.execute(
-            insert(events),
+            _INSERT,
             [
                 {"run_id": row.entry.run.id, "number": row.number, "event": row.entry.event, "data": row.entry.data}
                 for row in rows

@@ -128,6 +128,7 @@ class Runner:
         )
         added = await self.store.add(run, queue=queue)
         if added.status == "running":
+            self._log.begin(added.id)
             self._carry_out(added)
         return added
 
@@ -211,6 +212,7 @@ class Runner:
         """Start the next run that is queued in a thread, if it is its turn."""
         run = await self.store.next_of(thread_id)
         if run:
+            self._log.begin(run.id)
             self._carry_out(run)
 
     def _carry_out(self, run: Run) -> None:
@@ -237,6 +239,7 @@ class Runner:
     async def _settle(self, run: Run, turn: Turn, work: asyncio.Task[Question | None], why: Why | None) -> None:
         """Record what became of a run, unless it goes on in another process."""
         if why in ("lost", "released") and work.cancelled():
+            self._log.forget(run.id)
             return
         if work.cancelled():
             await self._end(run, Outcome("cancelled"))
@@ -247,7 +250,7 @@ class Runner:
             metrics.RUNS.labels(WAITING).inc()
             await self._log.close(run, WAITING, {"run_id": run.id, "actions": question.actions}, Outcome("waiting"))
         else:
-            answer = await turn.answer()
+            answer = turn.answer()
             metrics.count_calls(answer.usage)
             self._log.add(run, ANSWER, answer.model_dump(mode="json"))
             await self._end(run, Outcome("finished"))

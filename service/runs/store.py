@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, String, bindparam, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -21,6 +21,36 @@ LEASE = 15.0
 MOST_TAKEOVERS = 3
 TAKE_AT_ONCE = 20
 TITLE_LENGTH = 80
+
+# What each turn needs is made once: SQLAlchemy takes longer to put a statement together than SQLite to run it.
+_GET = select(runs).where(runs.c.id == bindparam("run"))
+# A thread that has no title is named after its first question.
+_TOUCH = (
+    update(threads)
+    .where(threads.c.id == bindparam("thread"), threads.c.owner == bindparam("whose"))
+    .values(
+        updated=bindparam("now"),
+        title=case((threads.c.title == "", bindparam("question", type_=String)), else_=threads.c.title),
+    )
+)
+_NOT_ENDED = select(runs.c.status).where(runs.c.thread_id == bindparam("thread"), runs.c.status.not_in(ENDED))
+_ADD = insert(runs)
+_FIRST_QUEUED = (
+    select(runs.c.id)
+    .where(runs.c.thread_id == bindparam("thread"), runs.c.status == "queued")
+    .order_by(runs.c.created, runs.c.id)
+    .limit(1)
+)
+_HOLD = (
+    update(runs)
+    .where(
+        runs.c.worker == bindparam("process"),
+        runs.c.status == "running",
+        runs.c.id.in_(bindparam("ids", expanding=True)),
+    )
+    .values(lease=bindparam("until"))
+    .returning(runs.c.id, runs.c.cancelled)
+)
 
 
 class RunStore:
@@ -38,7 +68,7 @@ class RunStore:
     async def get(self, run_id: str) -> Run | None:
         """Return a run."""
         async with self._database.connect() as connection:
-            row = (await connection.execute(select(runs).where(runs.c.id == run_id))).first()
+            row = (await connection.execute(_GET, {"run": run_id})).first()
         return _run(row) if row else None
 
     async def of_thread(self, thread_id: str) -> Run | None:
@@ -68,19 +98,19 @@ class RunStore:
             Busy: a run is under way, and this one is not to wait.
         """
         now = time.time()
-        # With the row of its thread changed, nobody else starts a run of it until this is done.
-        touched = update(threads).where(threads.c.id == run.thread_id, threads.c.owner == run.owner).values(updated=now)
+        thread = {"thread": run.thread_id, "whose": run.owner, "now": now, "question": title_of(run.input["text"])}
         async with self._database.begin() as connection:
-            if not (await connection.execute(touched)).rowcount:
+            # With the row of its thread changed, nobody else starts a run of it until this is done.
+            if not (await connection.execute(_TOUCH, thread)).rowcount:
                 raise NoThread("there is no such thread")
-            await _name(connection, run)
-            busy = await connection.scalar(select(_of_thread(run.thread_id, UNDER_WAY)))
+            others = (await connection.scalars(_NOT_ENDED, {"thread": run.thread_id})).all()
+            busy = any(status in UNDER_WAY for status in others)
             if busy and not queue:
                 raise Busy("a run of this thread is under way: wait for it, cancel it, or queue")
-            if not busy:
-                await _cancel_waiting(connection, run.thread_id)
-            added = Run(**asdict(run) | ({"status": "queued"} if busy else self._taken() | {"started": now}))
-            await connection.execute(insert(runs).values(**asdict(added)))
+            if others and not busy:
+                await _cancel(connection, runs.c.thread_id == run.thread_id, runs.c.status == WAITING)
+            added = replace(run, status="queued") if busy else replace(run, **self._taken(), started=now)
+            await connection.execute(_ADD, vars(added))
         return added
 
     async def decide(self, run_id: str, decisions: dict[str, Any], seen: int) -> Run:
@@ -103,11 +133,13 @@ class RunStore:
 
     async def next_of(self, thread_id: str) -> Run | None:
         """Take the next run that is queued in a thread, unless another runs or waits there."""
-        first = select(runs.c.id).where(runs.c.thread_id == thread_id, runs.c.status == "queued")
-        first = first.order_by(runs.c.created, runs.c.id).limit(1)
+        # Asked first, since nearly always there is none, and a write would make others wait.
+        async with self._database.connect() as connection:
+            first = await connection.scalar(_FIRST_QUEUED, {"thread": thread_id})
+        if first is None:
+            return None
         free = ~_of_thread(thread_id, ("running", WAITING))
-        queued = (runs.c.id == first.scalar_subquery(), runs.c.status == "queued")
-        return await self._take(*queued, free, started=time.time())
+        return await self._take(runs.c.id == first, runs.c.status == "queued", free, started=time.time())
 
     async def take_over(self, run_id: str) -> Run | None:
         """Take a run whose process has let it go or died."""
@@ -180,9 +212,8 @@ async def hold(connection: AsyncConnection, worker: str, ids: Collection[str]) -
         worker: the process.
         ids: the runs.
     """
-    held = update(runs).where(runs.c.worker == worker, runs.c.status == "running", runs.c.id.in_(ids))
-    held = held.values(lease=time.time() + LEASE).returning(runs.c.id, runs.c.cancelled)
-    return dict((await connection.execute(held)).all())
+    held = {"process": worker, "ids": list(ids), "until": time.time() + LEASE}
+    return dict((await connection.execute(_HOLD, held)).all())
 
 
 def last_number(run_id: Any) -> Any:
@@ -200,22 +231,10 @@ def _of_thread(thread_id: str, statuses: Collection[str]) -> ColumnElement[bool]
     return exists().where(others.c.thread_id == thread_id, others.c.status.in_(statuses))
 
 
-async def _name(connection: AsyncConnection, run: Run) -> None:
-    """Name a thread that has no title after its first question."""
-    title = title_of(run.input["text"])
-    await connection.execute(
-        update(threads).where(threads.c.id == run.thread_id, threads.c.title == "").values(title=title)
-    )
-
-
 def title_of(question: str) -> str:
     """Return the first words of a question."""
     words = " ".join(visible(question).split())
     return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"
-
-
-async def _cancel_waiting(connection: AsyncConnection, thread_id: str) -> None:
-    await _cancel(connection, runs.c.thread_id == thread_id, runs.c.status == WAITING)
 
 
 async def _cancel(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> None:

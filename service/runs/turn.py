@@ -48,7 +48,8 @@ class Turn(Conversation):
         snapshot = await self.graph.aget_state(self.config)
         left = await left_of(self.graph, self.config, run.decisions) if run.decisions else {}
         if not (left or snapshot.next):
-            yield Answer.of(cast("State", snapshot.values))
+            self.state = cast("State", snapshot.values)
+            yield Answer.of(self.state)
             return
         async for event in self._stream(Command(resume=left) if left else None):
             yield event
@@ -57,10 +58,10 @@ class Turn(Conversation):
         """Return what the turn waits for."""
         return await self.waiting()
 
-    async def answer(self) -> Message:
-        """Return the answer, once there is one."""
-        values = (await self.graph.aget_state(self.config)).values
-        return messages_of(values)[-1].model_copy(update={"at": time.time()})
+    def answer(self) -> Message:
+        """Return the answer, once the turn has ended."""
+        assert self.state is not None, "a turn ends with its state"
+        return messages_of(self.state)[-1].model_copy(update={"at": time.time()})
 
 
 def plain(event: Any) -> dict[str, Any]:

@@ -8,7 +8,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.records.tables import runs, threads
@@ -69,12 +83,12 @@ class ThreadStore:
         """Put a thread on record."""
         row = {name: value for name, value in vars(thread).items() if name != "status"}
         async with self._database.begin() as connection:
-            await connection.execute(insert(threads).values(**row))
+            await connection.execute(insert(threads), row)
 
     async def get(self, thread_id: str, owner: str) -> Thread | None:
         """Return a thread."""
         async with self._database.connect() as connection:
-            row = (await connection.execute(_threads(owner).where(threads.c.id == thread_id))).first()
+            row = (await connection.execute(_ONE, {"thread": thread_id, "whose": owner})).first()
         return _thread(row) if row else None
 
     async def page(
@@ -128,6 +142,10 @@ def _everybodys() -> Select[Any]:
 
 def _has_run(statuses: tuple[str, ...]) -> ColumnElement[bool]:
     return exists().where(runs.c.thread_id == threads.c.id, runs.c.status.in_(statuses))
+
+
+# Made once, as every request about a thread begins with it.
+_ONE = _everybodys().where(threads.c.id == bindparam("thread"), threads.c.owner == bindparam("whose"))
 
 
 def _thread(row: Row[Any]) -> Thread:
