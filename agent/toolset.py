@@ -137,7 +137,7 @@ class BoundTool:
         """Yield place, message and the value judged, which for a missing argument is None."""
         schema = self.tool.tool_call_schema
         if isinstance(schema, dict):
-            from jsonschema import Draft202012Validator
+            from jsonschema import Draft202012Validator  # only tools of APIs and MCP servers need it
 
             for error in Draft202012Validator(schema).iter_errors(args):
                 yield (

@@ -134,7 +134,7 @@ def _import(folder: str) -> float:
 def _run(command: Sequence[str], folder: str, settings: dict[str, str]) -> str:
     byte_code = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(folder, "byte-code"))}
     environment = os.environ | byte_code | settings
-    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _answered(_: object) -> Reply:

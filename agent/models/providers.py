@@ -133,7 +133,7 @@ class Model:
         if not hasattr(self.chat, "extra_body"):
             return {"response_format": response_format}
         if self.provider == "local":
-            from agent.models.local import json_grammar
+            from agent.models.local import json_grammar  # it is there already where the local model runs
 
             return self._sent({"grammar": json_grammar(response_format["json_schema"]["schema"])})
         # ChatOpenAI would parse a response_format of its own once more at every token, and fail at a reply cut short.
