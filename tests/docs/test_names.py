@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from agent.settings import Settings
+from graphs.assistant import graph
 from service.cli import app
 from tests.docs.reading import PAGES, REPOSITORY, blocks, inline_commands, text_of
 
@@ -105,6 +107,12 @@ def test_the_two_commands_of_the_first_screen_are_there():
 def test_links_lead_somewhere(page):
     for target in LINK.findall(text_of(page)):
         assert (REPOSITORY / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_picture_of_the_graph_shows_its_edges():
+    drawn = set(runpy.run_path(str(REPOSITORY / "docs" / "draw.py"))["EDGES"])
+    plans_that_fail = {("planner", "responder"), ("responder", "responder")}
+    assert drawn | plans_that_fail == {(edge.source, edge.target) for edge in graph.get_graph().edges}
 
 
 def test_every_message_of_the_troubleshooting_page_stands_in_the_code():
