@@ -60,7 +60,7 @@ def _parts(pictures: Path | None) -> Iterator[tuple[str, Callable[[], Part]]]:
     yield "Turns", lambda: asyncio.run(_turns(pictures))
     yield "CPU of turns", lambda: asyncio.run(_processor())
     yield "CPU of tokens", lambda: asyncio.run(overhead.tokens_part(repetitions=3))
-    yield "Start", lambda: overhead.start_part(repetitions=5)
+    yield "Start", lambda: overhead.start_part(repetitions=4)
     yield "Prefix", lambda: asyncio.run(prefix.part())
     yield "Long threads", lambda: asyncio.run(threads.part())
     yield "Service", service.part

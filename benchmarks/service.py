@@ -28,7 +28,7 @@ WORDS = 20
 BUSY, BUSY_TURNS = 200, 2
 CALM, CALM_TURNS = 10, 2
 # So many streams are open together: the first answer is still coming when the last one begins.
-OPEN, PER_TOKEN_OPEN = 100, 0.4
+OPEN, PER_TOKEN_OPEN = 100, 0.3
 WARM_UP = 10
 AT_ONCE_FOR_MEMORY, TURNS_FOR_MEMORY = 25, 3
 WARMED_UP = 500
@@ -81,6 +81,7 @@ class Figures:
 
     Args:
         service: its name.
+        turns: how many turns there were.
         wrong: answers that were lost, or not those of their conversation.
         rate: turns in a second, with 200 conversations at once.
         cpu: seconds of CPU for each of these turns.
@@ -92,6 +93,7 @@ class Figures:
     """
 
     service: str
+    turns: int
     wrong: int
     rate: float
     cpu: float
@@ -127,9 +129,11 @@ def measure(service: Service) -> Figures:
         model.pace(FIRST_TOKEN, PER_TOKEN)
         calm = talk(service, process, CALM, CALM_TURNS)
         busy = talk(service, process, BUSY, BUSY_TURNS)
+    loads = (held, calm, busy)
     return Figures(
         service.name,
-        sum(len(load.wrong) for load in (held, calm, busy)),
+        sum(load.turns for load in loads),
+        sum(len(load.wrong) for load in loads),
         busy.turns / busy.seconds,
         busy.cpu / busy.turns,
         _added(busy.first),
@@ -191,8 +195,8 @@ def _checks(ours: Figures, theirs: Figures) -> list[Check]:
     memory = ours.memory / theirs.memory
     return [
         Check(
-            f"{BUSY} conversations at once: no answer is lost or comes to another conversation",
-            f"{ours.wrong} are",
+            f"no answer is lost or comes to another conversation, of up to {BUSY} at once",
+            f"{ours.wrong} of {ours.turns}",
             held=not ours.wrong,
         ),
         Check("one core carries as many streams as of a minimal wrapper", f"{carried:.2f}", held=carried >= 1),
@@ -203,8 +207,8 @@ def _checks(ours: Figures, theirs: Figures) -> list[Check]:
 def _sheet(figures: tuple[Figures, Figures]) -> Sheet:
     many, few = (f"{number} conversations at once" for number in (BUSY, CALM))
     cells: dict[str, Callable[[Figures], str]] = {
-        f"{many}: answers wrong or lost": lambda each: str(each.wrong),
-        "turns per second": lambda each: f"{each.rate:.1f}",
+        "answers wrong or lost": lambda each: f"{each.wrong} of {each.turns}",
+        f"{many}: turns per second": lambda each: f"{each.rate:.1f}",
         "CPU milliseconds of a turn": lambda each: f"{1000 * each.cpu:.1f}",
         "streams that one core carries": lambda each: f"{each.per_core:.0f}",
         "milliseconds added to the first token, p50": lambda each: f"{1000 * each.first[0]:.0f}",
