@@ -19,6 +19,11 @@ from platformdirs import user_cache_path
 from tests.docs.reading import REPOSITORY
 
 COPIED = "docs"  # pages write into it
+# Not whatever lies in the checkout: pages write a selfhelp.toml, and a developer may have one.
+LINKED = (
+    *(".env.example", ".pre-commit-config.yaml", "langgraph.json", "pyproject.toml"),
+    *("agent", "benchmarks", "examples", "graphs", "service", "tests", "tools"),
+)
 SERVERS = {"selfhelp serve": 8000, "langgraph dev": 2024}
 SERVER = re.compile(
     rf"^((?:[A-Z_]+=\S+ )*(?:uv run )?(?:{'|'.join(SERVERS)})\b[^#\n]*|.*\S(?= &$))(?: &$)?", re.MULTILINE
@@ -55,11 +60,9 @@ class Sandbox:
     _groups: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for path in REPOSITORY.iterdir():
-            if path.name == COPIED:
-                shutil.copytree(path, self.folder / path.name)
-            elif not path.name.startswith(".") or path.name in (".env.example", ".pre-commit-config.yaml"):
-                (self.folder / path.name).symlink_to(path)
+        shutil.copytree(REPOSITORY / COPIED, self.folder / COPIED)
+        for name in LINKED:
+            (self.folder / name).symlink_to(REPOSITORY / name)
 
     def own_ports(self, text: str) -> None:
         """Have free ports typed in place of those in a text, so that nothing else on this machine is met."""

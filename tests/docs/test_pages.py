@@ -40,8 +40,14 @@ def sandbox(tmp_path, bin_folder, model_server):
 @pytest.fixture
 def beside(tmp_path, model_server):
     """Starts the servers beside Selfhelp that a page names, and gives their addresses by the page's."""
+
+    def database():
+        if not postgres.is_installed():
+            pytest.skip("PostgreSQL is not installed")
+        return postgres.serve()
+
     servers = {
-        "postgresql://selfhelp:…@db/selfhelp": postgres.serve,
+        "postgresql://selfhelp:…@db/selfhelp": database,
         "http://chroma:8000": lambda: chroma_server.serve(tmp_path),
         "SELFHELP_BASE_URL=http://127.0.0.1:8000/v1": lambda: nullcontext(f"SELFHELP_BASE_URL={model_server.url}"),
     }
