@@ -41,6 +41,9 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self._engine = engine_of(settings, LEDGER_FILE)
+        insert: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
+        settled = {name: insert.excluded[name] for name in _SETTLED}
+        self._upsert = insert.on_conflict_do_update(index_elements=["id"], set_=settled, where=_IS_OPEN)
         with _said():
             create(self._engine, calls)
 
@@ -67,10 +70,7 @@ class Store:
 
     def record(self, who: Who, made: Sequence[ModelCall]) -> None:
         """Record calls that are done."""
-        insert: Any = (postgresql if self._engine.dialect.name == "postgresql" else sqlite).insert(calls)
-        settled = {name: insert.excluded[name] for name in _SETTLED}
-        upsert = insert.on_conflict_do_update(index_elements=["id"], set_=settled, where=_IS_OPEN)
-        self._in(lambda db: db.execute(upsert, [_row(who, call) for call in made]))
+        self._in(lambda db: db.execute(self._upsert, [_row(who, call) for call in made]))
 
     def release(self, call: ModelCall) -> None:
         """Give back what was reserved for a call that came to nothing."""
