@@ -137,20 +137,21 @@ def source_line(source: Source) -> Text:
 def figures(usage: Usage, seconds: float | None = None) -> str:
     """Write tokens, cost and, where known, time in one line."""
     parts = [
-        _counted(len(usage["calls"]), "model call"),
+        counted(len(usage["calls"]), "model call"),
         f"{usage['input']:,} tokens in ({usage['cached']:,} cached), {usage['output']:,} out",
         "cost unknown" if usage["cost"] is None else f"${usage['cost']:.5f}" if usage["cost"] else "no cost",
     ]
     if seconds is not None:
         parts.append(f"{seconds:.1f} s")
     if usage["citations_removed"]:
-        parts.append(f"{_counted(usage['citations_removed'], 'false citation')} removed")
+        parts.append(f"{counted(usage['citations_removed'], 'false citation')} removed")
     if usage["links_removed"]:
-        parts.append(f"{_counted(usage['links_removed'], 'link')} removed")
+        parts.append(f"{counted(usage['links_removed'], 'link')} removed")
     return " · ".join(parts)
 
 
-def _counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """Return a number of things in words: 1 link, 2 links."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 

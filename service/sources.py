@@ -17,6 +17,7 @@ from agent.knowledge.lookup import Placed
 from agent.settings import Settings
 from agent.state import Source, sources_of
 from agent.untrusted import visible
+from service.console import counted
 from service.conversation import Conversation, Desk
 from service.places import place_of
 
@@ -37,8 +38,9 @@ async def list_sources(settings: Settings, console: Console, *, as_json: bool) -
             console.file.write(json.dumps(asdict(source), ensure_ascii=False) + "\n")
             continue
         owner = f", of {source.owner}" if source.owner else ""
-        counted = f"{source.documents} documents, {source.chunks} passages in {source.collection}{owner}"
-        console.print(Text.assemble(f"{source.source}  ", (counted, "dim")), soft_wrap=True)
+        held = f"{counted(source.documents, 'document')}, {counted(source.chunks, 'passage')}"
+        place = f"{held} in {source.collection}{owner}"
+        console.print(Text.assemble(f"{source.source}  ", (place, "dim")), soft_wrap=True)
     if not indexed and not as_json:
         console.print("nothing is indexed yet: selfhelp index FOLDER")
 

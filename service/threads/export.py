@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from agent.checkpoints import open_checkpointer
+from agent.checkpoints import last_changes, open_checkpointer
 from agent.settings import Settings
 from agent.untrusted import quoted_line
 from graphs.assistant import build
@@ -53,17 +53,23 @@ def _body(message: Message) -> Iterator[str]:
 
 
 async def lines(settings: Settings, since: float | None) -> AsyncIterator[str]:
-    """Yield every thread of the service as JSON in one line, whoever's it is, with what each answer's model calls used.
+    """Yield every thread as JSON in one line, whoever's it is, with what is known of each answer's model calls.
+
+    Those of the command line and of LangGraph's server, which have nobody's name, come behind those of the service.
 
     Args:
         settings: where threads are kept.
-        since: only threads that were begun since, in seconds since 1970.
+        since: only threads that were begun since, in seconds since 1970; of those with nobody's name, that have changed.
     """
-    wanted = select(threads).where(threads.c.created >= (since or 0)).order_by(threads.c.created, threads.c.id)
+    since = since or 0
     async with open_database(settings) as database, open_checkpointer(settings) as checkpointer:
         history = History(build(settings=settings, checkpointer=checkpointer), database)
         async with database.connect() as connection:
-            rows = (await connection.execute(wanted)).all()
-        for row in rows:
-            messages = [message.model_dump(mode="json") for message in await history.messages(row.id)]
-            yield json.dumps({**row._asdict(), "messages": messages}, ensure_ascii=False)
+            rows = (await connection.execute(select(threads).order_by(threads.c.created, threads.c.id))).all()
+        changes = await last_changes(checkpointer)
+        bare = sorted(changes.keys() - {row.id for row in rows}, key=changes.__getitem__)
+        wanted = [row._asdict() for row in rows if row.created >= since]
+        wanted += [{"id": name, "owner": None, "updated": changes[name]} for name in bare if changes[name] >= since]
+        for thread in wanted:
+            messages = [message.model_dump(mode="json") for message in await history.messages(thread["id"])]
+            yield json.dumps({**thread, "messages": messages}, ensure_ascii=False)

@@ -156,3 +156,11 @@ def test_what_nobody_uses_is_pruned(run, talked, tmp_path):
 def test_mistakes_are_said(run, arguments, code, said):
     refused = run("threads", *arguments)
     assert (refused.returncode, said in refused.stderr) == (code, True)
+
+
+def test_all_threads_are_exported_those_of_the_command_line_too(run, talked, tmp_path):
+    of_service(tmp_path)
+    exported = [json.loads(line) for line in run("threads", "export-all").stdout.splitlines()]
+    assert [(thread["id"], thread["owner"]) for thread in exported] == [("b0b", "bob"), (talked, None)]
+    assert [message["role"] for message in exported[1]["messages"]] == ["user", "assistant"]
+    assert run("threads", "export-all", "--since", "2100-01-01").stdout == ""
