@@ -59,7 +59,7 @@ async def lines(settings: Settings, since: float | None) -> AsyncIterator[str]:
 
     Args:
         settings: where threads are kept.
-        since: only threads that were begun since, in seconds since 1970; of those with nobody's name, that have changed.
+        since: only threads that were begun since, or changed where nobody's name is on them; seconds since 1970.
     """
     since = since or 0
     async with open_database(settings) as database, open_checkpointer(settings) as checkpointer:
