@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.config import get_config, get_stream_writer
-from langgraph.errors import GraphBubbleUp
+from langgraph.errors import GraphBubbleUp, GraphInterrupt
 
 from agent.answer import answer_check, flagged
 from agent.consent import Approve, Decision, Edit, Respond, ask
@@ -117,9 +117,14 @@ def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcom
             with suppress(SelfhelpError):
                 writes.append(steps.write(call, results))
     writes = [write for write in writes if write.args != []]
-    for write in writes:
-        steps.tell(write.call, "waiting")
-    return dict(zip((write.call.number for write in writes), ask(writes), strict=True)) if writes else {}
+    if not writes:
+        return {}
+    try:
+        return dict(zip((write.call.number for write in writes), ask(writes), strict=True))
+    except GraphInterrupt:
+        for write in writes:
+            steps.tell(write.call, "waiting")
+        raise
 
 
 async def decided(steps: Steps, call: Call, results: Mapping[int, Any], decision: Decision) -> Outcome:

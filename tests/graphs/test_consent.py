@@ -267,12 +267,14 @@ def test_synchronous_callers_are_asked_too(graph, desk, model_server):
     assert desk.done == [("order", 7), ("refund", 7, 30.5)]
 
 
-async def test_the_waiting_step_is_told_to_those_who_watch(graph, model_server):
-    model_server.will(LOOK_UP_AND_REFUND)
-    events = [
-        (event["tool"], event["status"])
-        async for event in graph.astream(
-            {"messages": [("user", "Refund order 7.")]}, THREAD, context=ASKS, stream_mode="custom"
-        )
-    ]
-    assert events == [("order", "started"), ("order", "finished"), ("refund", "waiting")]
+async def test_those_who_watch_are_told_once_which_step_waits(graph, model_server):
+    model_server.will(LOOK_UP_AND_REFUND, "Refunded.")
+
+    async def told(given):
+        stream = graph.astream(given, THREAD, context=ASKS, stream_mode="custom")
+        return [(event["tool"], event["status"]) async for event in stream if event["type"] == "step"]
+
+    asked = await told({"messages": [("user", "Refund order 7.")]})
+    assert asked == [("order", "started"), ("order", "finished"), ("refund", "waiting")]
+    approved = await told(Command(resume={"decisions": [{"type": "approve"}]}))
+    assert approved == [("refund", "started"), ("refund", "finished")]
