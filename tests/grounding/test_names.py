@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 
@@ -66,16 +65,12 @@ def test_only_english_is_held_to_its_capitals(text, english):
     assert names.reads_as_english(text) is english
 
 
+# Where time grew by the square of the length, these would take minutes.
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "hostile",
     ["A-" * 100_000, "a@" * 100_000, "0 " * 100_000, "Ab " * 70_000, "+0" * 100_000, "a.b" * 70_000, "www." * 50_000],
 )
-def test_hostile_text_takes_time_linear_in_its_length(hostile):
-    def seconds(text):
-        began = time.process_time()
-        found(text)
-        names.numbered(text)
-        return time.process_time() - began
-
-    quarter = seconds(hostile[: len(hostile) // 4])
-    assert seconds(hostile) < 16 * max(quarter, 0.02)
+def test_hostile_text_is_soon_read(hostile):
+    found(hostile)
+    names.numbered(hostile)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 
 import pytest
 from hypothesis import given
@@ -140,6 +139,8 @@ def test_anything_made_of_digits_and_signs_is_borne_out_by_itself(text):
     assert all(number.needs & number.gives or not number.needs for number in numbers(text))
 
 
+# Where time grew by the square of the length, these would take minutes.
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "hostile",
     [
@@ -153,15 +154,9 @@ def test_anything_made_of_digits_and_signs_is_borne_out_by_itself(text):
         "= 1+" * 50_000,
     ],
 )
-def test_hostile_text_takes_time_linear_in_its_length(hostile):
-    def seconds(text):
-        began = time.process_time()
-        numbers(text)
-        list(sums(text))
-        return time.process_time() - began
-
-    quarter = seconds(hostile[: len(hostile) // 4])
-    assert seconds(hostile) < 16 * max(quarter, 0.02)
+def test_hostile_text_is_soon_read(hostile):
+    numbers(hostile)
+    list(sums(hostile))
 
 
 @pytest.mark.parametrize(
