@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import string
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +30,8 @@ from agent.usage import begun_call
 
 ATTEMPTS = 2
 PLANNER = "planner"
+
+_SIGNS = string.punctuation + string.whitespace
 
 ALOUD = RunnableConfig()
 # LangGraph streams no tokens of a call with this tag.
@@ -187,14 +190,14 @@ def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
     """Return the whole reply.
 
     Raises:
-        BrokenReply: it holds neither text nor calls.
+        BrokenReply: it holds no calls, and no text but signs, as small models write at times.
     """
     if not chunks:
         raise BrokenReply("the model's reply is empty")
     message = _whole(chunks)
     if answer_only or "broken_off" in message.response_metadata:
         message = message.model_copy(update={"content": str(message.text), "tool_calls": [], "invalid_tool_calls": []})
-    if not (str(message.text).strip() or message.tool_calls or message.invalid_tool_calls):
+    if not (str(message.text).strip(_SIGNS) or message.tool_calls or message.invalid_tool_calls):
         raise BrokenReply("the model's reply is empty")
     _name_calls(message)
     return message

@@ -85,10 +85,11 @@ async def test_a_reference_that_leads_nowhere_fails_its_step_and_says_what_there
     [
         Reply(text=" " * 3000),
         Reply(text=""),
+        Reply(text=":[{"),
         Reply(text="Hal", cut=1),
         Reply(calls=[("order", {"order_id": 7})], cut=4),
     ],
-    ids=["endless white space", "nothing", "drop before the first word", "drop inside a call"],
+    ids=["endless white space", "nothing", "signs", "drop before the first word", "drop inside a call"],
 )
 async def test_a_reply_that_is_useless_is_asked_for_once_more(graph, model_server, reply):
     model_server.will(reply, "Better.")
