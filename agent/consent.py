@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from langgraph.types import interrupt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from agent.planning.plan import Call
 from agent.toolset import BoundTool
@@ -148,12 +149,25 @@ class _Answer(BaseModel):
     decisions: list[Decision]
 
 
-def _answer_to(writes: Sequence[Write]) -> type[_Answer]:
-    def fitting(decisions: list[Decision]) -> list[Decision]:
-        for write, decision in zip(writes, decisions, strict=True):
+def _answer_to(writes: Sequence[Write]) -> Any:
+    """Return the type of an answer that fits the writes."""
+
+    def fitting(answer: _Answer) -> _Answer:
+        if len(answer.decisions) != len(writes):
+            raise ValueError(f"{len(writes)} decisions are wanted, one for each call in order")
+        for write, decision in zip(writes, answer.decisions, strict=True):
             if isinstance(decision, Edit) and (wrong := write.misfit(decision.edited_action)):
                 raise ValueError(wrong)
-        return decisions
+        return answer
 
-    one_each = Annotated[list[Decision], Field(min_length=len(writes), max_length=len(writes)), AfterValidator(fitting)]
-    return create_model("Answer", __base__=_Answer, decisions=(one_each, ...))
+    return Annotated[_Answer, AfterValidator(fitting), WithJsonSchema(_schema_of_answer(len(writes)))]
+
+
+@lru_cache
+def _schema_of_answer(number: int) -> dict[str, Any]:
+    """Return the JSON schema of an answer with so many decisions, which Pydantic would take 2 ms for each time."""
+    edit = Edit.model_json_schema()
+    edit["properties"]["edited_action"] = edit.pop("$defs")["Action"]
+    decisions = [Approve.model_json_schema(), edit, Reject.model_json_schema(), Respond.model_json_schema()]
+    some = {"type": "array", "items": {"oneOf": decisions}, "minItems": number, "maxItems": number}
+    return {"title": "Answer", "type": "object", "properties": {"decisions": some}, "required": ["decisions"]}

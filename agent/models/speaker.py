@@ -129,7 +129,8 @@ def _checked(chunk: AIMessageChunk, check: TextCheck) -> AIMessageChunk:
     if not chunk.content:
         return chunk
     if isinstance(chunk.content, str):
-        return chunk.model_copy(update={"content": check.feed(chunk.content)})
+        text = check.feed(chunk.content)
+        return chunk if text == chunk.content else chunk.model_copy(update={"content": text})
     blocks = [
         {**block, "text": check.feed(block["text"])} if isinstance(block, dict) and block.get("text") else block
         for block in chunk.content
