@@ -41,14 +41,10 @@ class ThreadSerializer(JsonPlusSerializer):
 
 
 def _restored(kind: type[BaseMessage], fields: dict[str, Any]) -> BaseMessage:
-    """Return a message with fields, made as a pickled one is."""
+    """Return a message with fields, made as `model_construct` makes one, which would look for defaults."""
     message = kind.__new__(kind)
-    message.__setstate__(
-        {
-            "__dict__": fields,
-            "__pydantic_fields_set__": set(fields),
-            "__pydantic_extra__": {},
-            "__pydantic_private__": None,
-        }
-    )
+    object.__setattr__(message, "__dict__", fields)
+    object.__setattr__(message, "__pydantic_fields_set__", set(fields))
+    object.__setattr__(message, "__pydantic_extra__", {})
+    object.__setattr__(message, "__pydantic_private__", None)
     return message
