@@ -30,7 +30,7 @@ def engine_of(settings: Settings, file: str) -> Engine:
     """
     if settings.database_url is None:
         engine = create_engine(URL.create("sqlite", database=str(settings.data_dir / file)))
-        event.listen(engine, "connect", _set_up)
+        event.listen(engine, "connect", set_up)
         return engine
     try:
         address = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
@@ -52,7 +52,8 @@ def create(engine: Engine, table: Table) -> None:
             connection.execute(CreateIndex(index, if_not_exists=True))
 
 
-def _set_up(connection: Any, _: Any) -> None:
+def set_up(connection: Any, _: Any) -> None:
+    """Set up a connection to an SQLite file, as SQLAlchemy's event `connect` has it done."""
     connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
     connection.execute("PRAGMA secure_delete=ON")  # what is deleted is written over
     # Of processes that turn the log on at once, some are locked out: these find it on.

@@ -15,7 +15,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from agent.checkpoints import BUSY_MILLISECONDS
+from agent.database import set_up
 from agent.errors import SettingsError
 from agent.settings import Settings
 
@@ -27,13 +27,6 @@ _SCHEMA = "selfhelp"
 # pool has a queue.
 _CONNECTIONS = 3
 _MIGRATIONS = Path(__file__).parent / "migrations"
-# With a write-ahead log, NORMAL loses nothing when the process dies.
-_PRAGMAS = (
-    "synchronous=NORMAL",
-    "foreign_keys=ON",
-    f"busy_timeout={BUSY_MILLISECONDS}",
-    "secure_delete=ON",  # what is deleted is written over
-)
 
 
 def database_errors() -> tuple[type[Exception], ...]:
@@ -93,12 +86,9 @@ def _engine(settings: Settings) -> AsyncEngine:
     return create_async_engine(address, connect_args=own_schema, pool_pre_ping=True)
 
 
-def _set_up(connection: Any, _: Any) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    # Of processes that turn the log on at once, some are locked out: these find it on.
-    with suppress(sqlite3.OperationalError):
-        connection.execute("PRAGMA journal_mode=WAL")
+def _set_up(connection: Any, record: Any) -> None:
+    set_up(connection, record)
+    connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _migrate(address: URL) -> None:
