@@ -50,13 +50,13 @@ class Run:
         input: what it began with: the question's text.
         context: how it runs; fields of `agent.context.Context`.
         key_id: the key that it was started with.
+        created: when it was asked for.
         decisions: what a person decided last, as `service.runs.decisions` keeps it.
         worker: the process that it runs in.
         lease: until when that process has it.
         takeovers: how often another process has taken it over.
         cancelled: whether it is to end.
         error: why it failed.
-        created: when it was asked for.
         started: when it began.
         ended: when it ended.
     """
@@ -68,15 +68,15 @@ class Run:
     input: dict[str, Any]
     context: dict[str, Any]
     key_id: str | None
-    decisions: dict[str, Any] | None
-    worker: str | None
-    lease: float | None
-    takeovers: int
-    cancelled: bool
-    error: str | None
     created: float
-    started: float | None
-    ended: float | None
+    decisions: dict[str, Any] | None = None
+    worker: str | None = None
+    lease: float | None = None
+    takeovers: int = 0
+    cancelled: bool = False
+    error: str | None = None
+    started: float | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True)

@@ -116,15 +116,7 @@ class Runner:
             input={"text": text},
             context=dict(context or {}),
             key_id=key_id,
-            decisions=None,
-            worker=None,
-            lease=None,
-            takeovers=0,
-            cancelled=False,
-            error=None,
             created=time.time(),
-            started=None,
-            ended=None,
         )
         added = await self.store.add(run, queue=queue)
         if added.status == "running":

@@ -34,15 +34,7 @@ async def run(database):
         input={"text": "How long?"},
         context={},
         key_id=None,
-        decisions=None,
-        worker=None,
-        lease=None,
-        takeovers=0,
-        cancelled=False,
-        error=None,
         created=0.0,
-        started=None,
-        ended=None,
     )
     return await RunStore(database, "here").add(wanted, queue=False)
 
