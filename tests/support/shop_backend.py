@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx2
 
-from examples.shop.ledger import effects
+from examples.shop import orders
+from examples.shop.ledger import effects, prepare
 
 _ROOT = Path(__file__).parents[2]
 _DEADLINE = 60.0
@@ -49,6 +50,11 @@ class Backend:
                 return
             time.sleep(0.05)
         raise AssertionError(self.log.read_text())
+
+    def begin_anew(self) -> None:
+        """Put back what the shop began with: no effects, full stock, nothing refunded. No request may be under way."""
+        orders.create(self.database)
+        prepare(self.database)
 
     def kill(self) -> None:
         self.client.close()
