@@ -11,6 +11,7 @@ from langgraph.types import Overwrite
 from agent.answer_cache import key_of, mark, recalled
 from agent.degraded import degraded_answer, fallback_plan, notice_of
 from agent.errors import ModelUnavailable
+from agent.plain import plain
 from agent.planning.plan import calls_in
 from agent.recovery import dangling, persisted_outcomes, repaired, sent_outcomes
 from agent.reply import PLANNER, Asker
@@ -31,13 +32,12 @@ async def plan(state: State, run: Run) -> State:
         state: the thread, with a message of a person at its end.
         run: the run.
     """
-    messages = state["messages"]
-    cut_off = dangling(messages)
-    if cut_off:
+    messages = [*state["messages"][:-1], *map(_legible, state["messages"][-1:])]
+    if cut_off := dangling(messages):
         outcomes = await sent_outcomes(run.intents, cut_off) | await persisted_outcomes(get_config(), cut_off)
         messages = repaired(messages, outcomes, run.context.result_tokens)
     update = await _begin(messages, state.get("summary"), run)
-    if cut_off:
+    if messages != state["messages"]:
         update["messages"] = Overwrite([*messages, *update["messages"]])  # type: ignore[typeddict-item]
     return update
 
@@ -60,6 +60,11 @@ async def _begin(messages: list[AnyMessage], summary: Summary | None, run: Run) 
     if key:
         mark(update, key)
     return {**fresh, **update}
+
+
+def _legible(message: AnyMessage) -> AnyMessage:
+    content = plain(message.content)
+    return message if content == message.content else message.model_copy(update={"content": content})
 
 
 def _without_model(fresh: State, messages: list[AnyMessage], run: Run, notice: str) -> State:

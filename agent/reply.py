@@ -20,6 +20,7 @@ from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
 from agent.history import remembered
 from agent.models.failures import explained
 from agent.models.providers import Model
+from agent.plain import NotPlain, plain
 from agent.planning.dag import Dag
 from agent.planning.plan import Call
 from agent.planning.reader import CallReader
@@ -199,6 +200,7 @@ def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
         message = message.model_copy(update={"content": str(message.text), "tool_calls": [], "invalid_tool_calls": []})
     if not (str(message.text).strip(_SIGNS) or message.tool_calls or message.invalid_tool_calls):
         raise BrokenReply("the model's reply is empty")
+    _keep_calls_plain(message)
     _name_calls(message)
     return message
 
@@ -207,6 +209,19 @@ def _whole(chunks: list[AIMessageChunk]) -> AIMessage:
     message = message_chunk_to_message(add_ai_message_chunks(*chunks))
     assert isinstance(message, AIMessage), "the sum of AI chunks is an AI message"
     return message
+
+
+def _keep_calls_plain(message: AIMessage) -> None:
+    """Mend the arguments of calls so that they can be stored and sent again. What cannot be mended is no call."""
+    calls = message.tool_calls
+    message.tool_calls = []
+    for call in calls:
+        try:
+            message.tool_calls.append({**call, "args": plain(call["args"])})
+        except NotPlain as error:
+            message.invalid_tool_calls.append(
+                {"type": "invalid_tool_call", "id": call["id"], "name": call["name"], "args": "{}", "error": str(error)}
+            )
 
 
 def _name_calls(message: AIMessage) -> None:

@@ -15,13 +15,13 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
-from pydantic_core import to_jsonable_python
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from agent.consent import Write
 from agent.context import Context
 from agent.errors import SelfhelpError
 from agent.once import NOT_KNOWN, Once
+from agent.plain import NotPlain, plain
 from agent.planning.plan import Call, resolve
 from agent.state import Outcome, Passage, StepStatus
 from agent.toolset import BoundTool, Toolset
@@ -104,16 +104,17 @@ class Steps:
         try:
             tool = self._tool(call)
             resolved = arguments()
-            values, errors = await self._execute(tool, call, resolved)
+            result, errors = await self._execute(tool, call, resolved)
+            value = plain(result)
+        except NotPlain as error:
+            result, value, errors = None, None, [f"the result cannot be used: {error}"]
         except SelfhelpError as error:
-            values, errors = [], [str(error)]
-        fanned = isinstance(resolved, list)
-        passages = not fanned and is_passages(values[0]) if values else False
+            result, value, errors = None, None, [str(error)]
         outcome = Outcome(
             call_id=call.id,
             status="failed" if errors else "finished",
-            value=plain(values if fanned else values[0]) if values or fanned else None,
-            passages=passages,
+            value=value,
+            passages=is_passages(result) and not isinstance(resolved, list),
             resolved=resolved,
             error="; ".join(errors) or None,
             started=started,
@@ -131,11 +132,11 @@ class Steps:
             event["error"] = outcome["error"]
         self._emit(event)
 
-    async def _execute(self, tool: BoundTool, call: Call, resolved: Any) -> tuple[list[Any], list[str]]:
-        """Return the values and the errors of a call, or of all executions of one that fans out."""
+    async def _execute(self, tool: BoundTool, call: Call, resolved: Any) -> tuple[Any, list[str]]:
+        """Return the result and the errors of a call, or the list of results of one that fans out."""
         if not isinstance(resolved, list):
             value, error = await self._attempt(tool, call, resolved, 0)
-            return ([], [error]) if error else ([value], [])
+            return value, [error] if error else []
         pairs = await asyncio.gather(
             *(self._attempt(tool, call, args, element) for element, args in enumerate(resolved))
         )
@@ -172,7 +173,11 @@ class Steps:
             return await attempts(invoke, tool, call, args)
 
         async def send() -> Any:
-            return plain(await invoke(tool, call, args))
+            result = await invoke(tool, call, args)
+            try:
+                return plain(result)
+            except NotPlain as error:
+                return f"It was done. What came back cannot be used: {error}"
 
         return await self._once.send(Write(call, tool, args), element, send)
 
@@ -225,8 +230,3 @@ async def invoke(tool: BoundTool, call: Call, args: dict[str, Any]) -> Any:
     if message.status == "error":
         raise ToolException(str(message.text))
     return message.content if message.artifact is None else message.artifact
-
-
-def plain(value: Any) -> Any:
-    """Return a result as JSON types, in which references find their way and which every store can keep."""
-    return to_jsonable_python(value, fallback=str, bytes_mode="base64", inf_nan_mode="strings")

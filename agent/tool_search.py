@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import ModelUnavailable
 from agent.knowledge.words import telling
+from agent.plain import legible
 from agent.toolset import BoundTool
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class ToolSearch:
 
 def clauses(question: str) -> list[str]:
     """Return a question and those of its clauses that say enough by themselves."""
-    question = _legible(question[:LONGEST_QUESTION])
+    question = legible(question[:LONGEST_QUESTION])
     parts = [part.strip(" .!,") for part in _CLAUSE.split(question)]
     whole = [part for part in parts if len(part.split()) >= _FEWEST_WORDS and len(telling(part)) > 1]
     return list(dict.fromkeys([question, *whole]))[:_MOST_CLAUSES]
@@ -156,17 +157,12 @@ def _texts(tool: BoundTool) -> tuple[str, str, str, str, str, str]:
     description, _, result = tool.tool.description.partition("Returns ")
     parameters = " ".join(tool.parameters.get("properties", {}))
     tags = " ".join(tool.tags)
-    return _words(tool.name), _words(tool.path), _words(tags), _legible(description), _words(parameters), _words(result)
+    return _words(tool.name), _words(tool.path), _words(tags), legible(description), _words(parameters), _words(result)
 
 
 def _words(identifier: str) -> str:
     """Return the words of an identifier or a path: "get Order by Id" for getOrder_byId."""
-    return " ".join(_BREAK.split(_legible(identifier))).strip()
-
-
-def _legible(text: str) -> str:
-    """Return a text without what JSON may hold and UTF-8 may not: halves of surrogate pairs."""
-    return text.encode(errors="replace").decode()
+    return " ".join(_BREAK.split(legible(identifier))).strip()
 
 
 def _vectors(tools: Sequence[BoundTool]) -> NDArray[np.float32] | None:
@@ -179,7 +175,7 @@ def _vectors(tools: Sequence[BoundTool]) -> NDArray[np.float32] | None:
     except ModelUnavailable as error:
         logger.info("tools are found by their words only, not by meaning: %s", error)
         return None
-    summaries = [_legible(tool.summary) for tool in tools]
+    summaries = [legible(tool.summary) for tool in tools]
     named = [f"{_words(tool.name)}. {summary}" for tool, summary in zip(tools, summaries, strict=True)]
     vectors = remembered(embeddings, embeddings.name, [*summaries, *named])
     return vectors[: len(tools)] + vectors[len(tools) :]

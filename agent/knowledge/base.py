@@ -24,6 +24,7 @@ from agent.knowledge.ranking import DENSE_WEIGHT, Hit, distinct, ranked
 from agent.knowledge.sources import open_source
 from agent.knowledge.store import Indexed
 from agent.knowledge.words import has_words
+from agent.plain import legible
 from agent.state import Passage
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class KnowledgeBase:
         Raises:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
         """
-        if not has_words(query := _sound(query)):
+        if not has_words(query := legible(query[:LONGEST_QUERY])):
             return []
         vector = await self._embedded(query)
         passages = await asyncio.to_thread(self._search, query, vector, k, where, neighbours)
@@ -203,7 +204,7 @@ class KnowledgeBase:
         Raises:
             EmbedderChanged: the embedder's vectors have another length than those of the index.
         """
-        if not has_words(query := _sound(query)):
+        if not has_words(query := legible(query[:LONGEST_QUERY])):
             return []
         return await asyncio.to_thread(self._hits, query, await self._embedded(query), k, where)
 
@@ -262,8 +263,3 @@ class KnowledgeBase:
         except Exception as error:  # noqa: BLE001 - whatever a vector database raises, words can still be looked up
             logger.warning("the query is searched by its words only, as the vector index failed: %s", error)
             return {}
-
-
-def _sound(query: str) -> str:
-    """Return the beginning of a query without half surrogate pairs, such as a broken JSON escape leaves behind."""
-    return query[:LONGEST_QUERY].encode(errors="ignore").decode()

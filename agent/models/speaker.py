@@ -18,6 +18,7 @@ from pydantic import ConfigDict
 from agent.errors import BrokenReply
 from agent.models import json_protocol
 from agent.models.failures import explained
+from agent.plain import legible
 from agent.state import sources_of, turn_of
 
 LONGEST_BLANK = 400
@@ -129,10 +130,12 @@ def _checked(chunk: AIMessageChunk, check: TextCheck) -> AIMessageChunk:
     if not chunk.content:
         return chunk
     if isinstance(chunk.content, str):
-        text = check.feed(chunk.content)
+        text = check.feed(legible(chunk.content))
         return chunk if text == chunk.content else chunk.model_copy(update={"content": text})
     blocks = [
-        {**block, "text": check.feed(block["text"])} if isinstance(block, dict) and block.get("text") else block
+        {**block, "text": check.feed(legible(block["text"]))}
+        if isinstance(block, dict) and block.get("text")
+        else block
         for block in chunk.content
     ]
     return chunk.model_copy(update={"content": blocks})

@@ -78,7 +78,7 @@ def check(message: AIMessage, tools: Toolset) -> dict[str, str]:
     calls = calls_in(message)
     wrong = {call.id: "; ".join(call.problems(tools)) for call in calls}
     for invalid in message.invalid_tool_calls:
-        wrong[str(invalid["id"])] = f"the arguments of {invalid['name']} are not a JSON object"
+        wrong[str(invalid["id"])] = f"the arguments of {invalid['name']} are not a JSON object, or nested too deeply"
     for call in calls[:-1]:
         tool = tools.get(call.tool)
         if tool and tool.writes_reply:

@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 
+from agent.plain import NotPlain, plain
 from agent.planning.plan import Call
 
 
@@ -42,7 +43,7 @@ class _Draft:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = plain(json.loads(text))
+    except (ValueError, RecursionError, NotPlain):
         return None
     return value if isinstance(value, dict) else None

@@ -16,10 +16,11 @@ from agent.context import Context
 from agent.errors import ModelUnavailable, SelfhelpError
 from agent.models.failures import explained
 from agent.models.providers import Model, default_model, open_model
+from agent.plain import plain
 from agent.planning.plan import Call
 from agent.run import Assistant
 from agent.settings import Settings
-from agent.steps import invoke, is_passages, is_transient, plain
+from agent.steps import invoke, is_passages, is_transient
 from agent.toolset import BoundTool
 from graphs.assistant import assembled
 from service.cassettes.cassette import Called, Cassette, Decided, Named, Turn

@@ -20,10 +20,10 @@ from agent.context import Context
 from agent.errors import SelfhelpError
 from agent.knowledge.base import KnowledgeBase
 from agent.models.providers import Model
+from agent.plain import plain
 from agent.run import Assistant
 from agent.settings import Settings, load_settings
 from agent.state import Passage
-from agent.steps import plain
 from agent.toolset import BoundTool
 from graphs.assistant import assembled
 from service.cassettes.cassette import Called, Cassette, Request, Turn, read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import Any
 
@@ -12,6 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
+from agent.checkpoints import open_checkpointer
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.settings import Settings
@@ -254,6 +256,91 @@ async def test_a_result_that_is_no_json_still_becomes_one(settings, model_server
 
     state = await run_tool(settings, model_server, odd, [("odd", {})])
     assert state["plan"][0]["status"] == "finished"
+
+
+def holding_itself():
+    value = {}
+    value["it"] = value
+    return value
+
+
+RESULTS = {
+    "itself": (holding_itself, "it cannot be written as JSON"),
+    "nested": (lambda: json.loads("[" * 300 + "]" * 300), "it cannot be written as JSON"),
+    "text that is nested JSON": (lambda: "[" * 100_000 + "]" * 100_000, None),
+    "half a character": (lambda: {"a": "x\ud800"}, None),
+    "a number of 70 bits": (lambda: {"a": 2**70}, None),
+}
+
+
+@pytest.mark.parametrize("effect", ["read", "write"])
+@pytest.mark.parametrize("result", RESULTS)
+async def test_a_result_that_cannot_be_kept_fails_its_step_at_most(settings, model_server, result, effect):
+    make, wrong = RESULTS[result]
+
+    @tool
+    def odd() -> Any:
+        """Odd."""
+        return make()
+
+    odd.metadata = {"effect": effect}
+    calls = [("odd", {}), ("calculator", {"expression": "1+1"}), ("calculator", {"expression": "${1.a}"})]
+    async with open_checkpointer(settings) as saver:
+        graph = build(settings=settings, tools=[odd], checkpointer=saver)
+        model_server.will(Reply(calls=calls), "Done.")
+        state = await graph.ainvoke(ask("x"), THREAD, context=Context(approvals={"*": "never"}))
+        await next_turn_works(graph, model_server)
+    first, second, _ = state["plan"]
+    # A write whose answer cannot be read was done nevertheless.
+    assert first["status"] == ("failed" if wrong and effect == "read" else "finished")
+    assert second["status"] == "finished"
+    told = next(message for message in state["messages"] if isinstance(message, ToolMessage))
+    assert (wrong or "") in told.text
+    assert not wrong or effect == "read" or told.text.startswith("It was done.")
+
+
+async def test_a_number_of_more_than_64_bits_reaches_the_next_call_whole(settings, model_server):
+    @reads
+    @tool
+    def balance() -> dict[str, Any]:
+        """Return a balance in its smallest unit."""
+        return {"wei": 2**70}
+
+    calls = [("balance", {}), ("calculator", {"expression": "${1.wei} - 1"})]
+    state = await run_tool(settings, model_server, balance, calls)
+    assert str(2**70 - 1) in [message.text for message in state["messages"]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ['{"expression": ' + '{"a": ' * 300 + "1" + "}" * 301, '{"expression": "\\ud800"}'],
+    ids=["nested", "half a character"],
+)
+async def test_arguments_that_could_not_be_kept_or_sent_again_leave_a_thread_that_works(
+    settings, model_server, arguments
+):
+    async with open_checkpointer(settings) as saver:
+        graph = build(settings=settings, checkpointer=saver)
+        model_server.will(Reply(calls=[("calculator", arguments)]), "I could not work that out.")
+        state = await graph.ainvoke(ask("x"), THREAD)
+        assert state["messages"][-1].text == "I could not work that out."
+        await next_turn_works(graph, model_server)
+
+
+async def test_a_question_with_half_a_character_is_answered_and_kept_legible(settings, model_server):
+    async with open_checkpointer(settings) as saver:
+        graph = build(settings=settings, checkpointer=saver)
+        model_server.will("It means nothing.")
+        state = await graph.ainvoke(ask("What is \udcff?"), THREAD)
+        assert [message.text for message in state["messages"]] == ["What is \ufffd?", "It means nothing."]
+        await next_turn_works(graph, model_server)
+
+
+async def test_an_answer_with_half_a_character_is_streamed_legibly(graph, model_server):
+    model_server.will(Reply(text="Half \ud83d of one."))
+    streamed = [chunk.text async for chunk, _ in graph.astream(ask("x"), THREAD, stream_mode="messages") if chunk.text]
+    assert "".join(streamed) == "Half \ufffd of one."
+    await next_turn_works(graph, model_server)
 
 
 @pytest.mark.parametrize(("status", "effect", "runs"), [(503, "read", 2), (503, "write", 1), (404, "read", 1)])
