@@ -47,7 +47,7 @@ class Run:
         thread_id: its thread.
         owner: whose thread it is.
         status: where it stands.
-        input: what it began with: the question's text.
+        input: what it began with: the question's text, and whether it is carried out for a client that waits for it.
         context: how it runs; fields of `agent.context.Context`.
         key_id: the key that it was started with.
         created: when it was asked for.
@@ -77,6 +77,11 @@ class Run:
     error: str | None = None
     started: float | None = None
     ended: float | None = None
+
+    @property
+    def attended(self) -> bool:
+        """Whether it ends with its client's connection. What a person has decided on since goes on as any other."""
+        return bool(self.input.get("attended")) and self.decisions is None
 
 
 @dataclass(frozen=True)

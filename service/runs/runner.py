@@ -124,6 +124,15 @@ class Runner:
             self._carry_out(added)
         return added
 
+    def look_after(self, run_id: str, work: asyncio.Task[Any]) -> None:
+        """Keep a run that others carry out in this process while its work goes on, and stop that if it is to end.
+
+        Args:
+            run_id: the run. It is this process's on record.
+            work: its work, which records itself what becomes of the run.
+        """
+        self._tasks.look_after(run_id, work)
+
     def follow(self, run_id: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the events of a run behind a number, and those to come until it ends.
 
@@ -188,13 +197,11 @@ class Runner:
         run = await self.store.take_over(run_id)
         if run is None:
             return
-        if run.takeovers > MOST_TAKEOVERS:
-            message = f"given up: the process that it ran in has ended {run.takeovers} times"
-            self._log.add(run, ERROR, {"message": message, "code": "given_up"})
-            await self._end(run, Outcome("failed", message))
-            return
         if run.cancelled:
             await self._end(run, Outcome("cancelled"))
+            return
+        if reason := _hopeless(run):
+            await self._fail(run, {"message": f"given up: {reason}", "code": "given_up"})
             return
         metrics.TAKEN_OVER.inc()
         self._log.add(run, RESTART, {})
@@ -264,3 +271,12 @@ class Runner:
         metrics.RUNS.labels(outcome.status).inc()
         metrics.RUN_SECONDS.observe(time.time() - run.created)
         await self._log.close(run, END, {"status": outcome.status}, outcome)
+
+
+def _hopeless(run: Run) -> str | None:
+    """Return why a run whose process has ended does not go on."""
+    if run.attended:
+        return "the process that it ran in has ended, and its client's connection with it"
+    if run.takeovers > MOST_TAKEOVERS:
+        return f"the process that it ran in has ended {run.takeovers} times"
+    return None

@@ -42,6 +42,11 @@ class Tasks:
         self._working[run_id] = working
         self._keep(self._settled(run_id, working, settle))
 
+    def look_after(self, run_id: str, working: asyncio.Task[Any]) -> None:
+        """Count work that others have started, and settle, as that of a run for as long as it goes on."""
+        self._working[run_id] = working
+        working.add_done_callback(lambda _: self._forget(run_id))
+
     def stop(self, run_id: str, why: Why) -> None:
         """Stop the work of a run, if there is any. The first reason counts."""
         working = self._working.get(run_id)
@@ -64,8 +69,11 @@ class Tasks:
             # The run's lease runs out, and it is taken over.
             log.exception("what became of run %s is not recorded", run_id)
         finally:
-            del self._working[run_id]
-            self._why.pop(run_id, None)
+            self._forget(run_id)
+
+    def _forget(self, run_id: str) -> None:
+        del self._working[run_id]
+        self._why.pop(run_id, None)
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ copy of what was said until there, so that no turn ever changes what another one
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,10 +34,15 @@ _ID = re.compile("resp_[0-9a-f]{32}")
 class KeptTurn(Turn):
     """A turn of a conversation that the service keeps."""
 
+    def _start(self) -> asyncio.Task[None]:
+        work = super()._start()
+        self.services.runner.look_after(self.asked.id, work)
+        return work
+
     async def leave(self, status: Status, actions: list[dict[str, Any]]) -> None:
         """Leave the thread as it is, and write down how its run ended."""
         async with self.services.database.begin() as connection:
-            await end_run(connection, self.asked, status, actions)
+            await end_run(connection, self.asked, self.services.runner.worker, status, actions)
 
 
 async def begin(
@@ -63,7 +69,7 @@ async def begin(
         async with services.database.begin() as connection:
             if not previous or asked.thread != previous.thread_id:
                 await add_thread(connection, asked)
-            await add_run(connection, asked)
+            await add_run(connection, asked, services.runner.worker)
     except IntegrityError:
         raise Problem(409, "another run of this conversation is under way: wait for its end", code="busy") from None
     return KeptTurn(services, asked, [*before, *messages])

@@ -14,11 +14,9 @@ from agent.context import Context
 from service.http.callers import Caller
 from service.records.tables import events, runs, threads
 from service.runs.records import END, WAITING
-from service.runs.store import title_of
+from service.runs.store import LEASE, title_of
 
 ORIGIN = "openai"
-# Longer than a turn takes. If the process dies, its run is taken over after that.
-LEASE_SECONDS = 3600.0
 
 Status = Literal["waiting", "finished", "failed", "cancelled"]
 
@@ -63,8 +61,13 @@ async def add_thread(connection: AsyncConnection, asked: Asked) -> None:
     await connection.execute(insert(threads).values(row))
 
 
-async def add_run(connection: AsyncConnection, asked: Asked) -> None:
+async def add_run(connection: AsyncConnection, asked: Asked, worker: str) -> None:
     """Add the row of a turn's run, which is under way in this process.
+
+    Args:
+        connection: a connection in a transaction.
+        asked: the turn.
+        worker: id of this process.
 
     Raises:
         IntegrityError: another run of the thread is under way.
@@ -76,10 +79,10 @@ async def add_run(connection: AsyncConnection, asked: Asked) -> None:
         "owner": asked.caller.owner,
         "key_id": asked.caller.key,
         "status": "running",
-        "input": {"text": asked.question},
+        "input": {"text": asked.question, "attended": True},
         "context": asked.context.model_dump(exclude_unset=True),
-        "worker": asked.id,
-        "lease": now + LEASE_SECONDS,
+        "worker": worker,
+        "lease": now + LEASE,
         "cancelled": False,
         "created": now,
         "started": now,
@@ -87,12 +90,15 @@ async def add_run(connection: AsyncConnection, asked: Asked) -> None:
     await connection.execute(insert(runs).values(row))
 
 
-async def end_run(connection: AsyncConnection, asked: Asked, status: Status, actions: list[dict[str, Any]]) -> None:
-    """Write down how a turn's run ended, or what of it waits for a person.
+async def end_run(
+    connection: AsyncConnection, asked: Asked, worker: str, status: Status, actions: list[dict[str, Any]]
+) -> None:
+    """Write down how a turn's run ended, or what of it waits for a person, unless it was taken for lost.
 
     Args:
         connection: a connection in a transaction.
         asked: the turn.
+        worker: id of this process.
         status: how it ended.
         actions: what waits.
     """
@@ -100,6 +106,8 @@ async def end_run(connection: AsyncConnection, asked: Asked, status: Status, act
     changed = {"status": status, "ended": None if waits else time.time(), "worker": None, "lease": None}
     told = {"run_id": asked.id, "actions": actions} if waits else {"status": status}
     event = {"run_id": asked.id, "number": 1, "event": WAITING if waits else END, "data": told}
-    await connection.execute(update(runs).where(runs.c.id == asked.id).values(changed))
+    own = update(runs).where(runs.c.id == asked.id, runs.c.worker == worker)
+    if not (await connection.execute(own.values(changed))).rowcount:
+        return
     await connection.execute(insert(events).values(event))
     await connection.execute(update(threads).where(threads.c.id == asked.thread).values(updated=time.time()))

@@ -106,10 +106,11 @@ class Turn:
         if status != "waiting":
             await self.services.checkpointer.adelete_thread(self.asked.thread)
             return
+        worker = self.services.runner.worker
         async with self.services.database.begin() as connection:
             await add_thread(connection, self.asked)
-            await add_run(connection, self.asked)
-            await end_run(connection, self.asked, status, actions)
+            await add_run(connection, self.asked, worker)
+            await end_run(connection, self.asked, worker, status, actions)
 
     async def events(self) -> AsyncIterator[Token | StepEvent | Quiet | Ended]:
         """Yield what happens, at last how the turn ended. Whoever stops listening ends the turn.
@@ -117,7 +118,7 @@ class Turn:
         Raises:
             Problem: the turn failed.
         """
-        running = _kept(self._run())
+        running = self._start()
         running.add_done_callback(lambda _: self._events.put_nowait(None))
         leaving = asyncio.create_task(self._leave())
         left = False
@@ -125,7 +126,7 @@ class Turn:
             while event := await self._next():
                 yield event
             left = not running.done()
-            if not left:
+            if not (left or running.cancelled()):
                 await running
         except SelfhelpError as error:
             raise turn_failed(503, str(error), "unavailable") from error
@@ -137,6 +138,11 @@ class Turn:
             running.cancel()
         if left:
             raise turn_failed(503, "the service was about to end: look what was done, and ask again", "unavailable")
+        if running.cancelled():
+            raise turn_failed(409, "the turn was cancelled, or its process was silent for too long", "cancelled")
+
+    def _start(self) -> asyncio.Task[None]:
+        return _kept(self._run())
 
     async def _leave(self) -> None:
         await self.services.runner.leaving.wait()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sqlite3
 import threading
+from contextlib import closing, contextmanager
 from uuid import uuid4
 
 import pytest
 
 from tests.support import postgres
+from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
 from tests.support.service_process import running
 from tests.support.talk import Talk, text_of, until
 
 ANSWER = "It is done, and it was done once."
+FAR = 1e12  # a lease that does not run out while a test looks on
 ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True, scope="module")
 
 
@@ -207,6 +212,65 @@ def test_a_decided_write_happens_once_though_its_process_is_killed(talks, first,
     go.touch()
     ended = here.join(run)
     assert (ended["status"], ended["message"]["text"], notes(first, name)) == ("finished", ANSWER, 1)
+
+
+def lease_of(service, run):
+    with closing(sqlite3.connect(service.database)) as connection:
+        return connection.execute("SELECT lease FROM runs WHERE id = ?", [run]).fetchone()[0]
+
+
+def respond(client, text, **options):
+    """Return a response of OpenAI's protocol."""
+    asked = {"model": "helpdesk", "input": text, **options}
+    return client.post("/v1/responses", json=asked).raise_for_status().json()
+
+
+@contextmanager
+def responding(client, text, **options):
+    """Stream a response, and give the run that it is, and its events."""
+    asked = {"model": "helpdesk", "input": text, "stream": True, **options}
+    with client.stream("POST", "/v1/responses", json=asked) as answer:
+        events = (json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: "))
+        yield next(events)["response"]["id"].removeprefix("resp_"), events
+
+
+@ON_SQLITE
+def test_a_response_whose_process_is_killed_is_given_up_and_its_thread_is_free(talks, first, second, model, plan):
+    here, there = talks
+    reply, go, name = plan
+    model.will("Hello.", reply, "As before.", "Free again.")
+    begun = respond(there.client, "Hi.")
+    with responding(there.client, "Go.", previous_response_id=begun["id"]) as (run, _):
+        wait_until(go.with_suffix(".pid").exists)
+        second.end(signal.SIGKILL)
+    first.change(run, f"lease = {FAR}")
+    lost = here.client.get(f"/api/runs/{run}").json()
+    talk = Talk(here.client, lost["thread_id"])
+    refused = here.client.post(f"/api/threads/{talk.thread}/runs", json={"text": "Too early."})
+    assert (lost["status"], refused.status_code) == ("running", 409)
+    again = respond(here.client, "Go.", previous_response_id=begun["id"])
+    assert again["output"][0]["content"][0]["text"] == "As before."
+    first.make_silent(run)
+    assert [event.event for event in talk.events(run)] == ["error", "end"]
+    ended = here.client.get(f"/api/runs/{run}").json()
+    assert (ended["status"], ended["error"].split(":")[0]) == ("failed", "given up")
+    assert talk.ask("And now?")["message"]["text"] == "Free again."
+    assert here.client.get(f"/v1/responses/resp_{run}").status_code == 404
+    assert notes(first, name) == 1
+
+
+@ON_SQLITE
+def test_a_response_that_takes_long_stays_its_process_s_and_can_be_cancelled_in_another(talks, first, model):
+    here, there = talks
+    model.will(Reply(calls=[("hang", {"text": uuid4().hex})]), "And now.")
+    with responding(there.client, "Go.") as (run, events):
+        first.change(run, f"lease = {FAR}")
+        wait_until(lambda: lease_of(first, run) < FAR)
+        cancelled = here.client.post(f"/api/runs/{run}/cancel").json()
+        *_, last = events
+    assert (cancelled["status"], last["type"]) == ("cancelled", "response.failed")
+    assert "cancelled" in last["response"]["error"]["message"]
+    assert Talk(here.client, cancelled["thread_id"]).ask("And now?")["message"]["text"] == "And now."
 
 
 def test_a_stream_of_openai_s_is_told_that_its_process_ends(new_service, model):
