@@ -54,6 +54,19 @@ async def test_the_plan_tells_each_step_with_its_arguments(page, model):
     await expect(step.locator("pre").first).to_contain_text('"expression": "19.9 * 3"')
 
 
+async def test_what_was_unfolded_of_the_plan_stays_so_when_the_answer_is_there(page, model):
+    gate = threading.Event()
+    model.will(Reply(calls=[("calculator", {"expression": "19.9 * 3"})]), Reply(text="It is 59.7.", gate=gate))
+    await ask(page, "How much is 19.90 times 3?")
+    await page.get_by_text("1 step").click()
+    await page.locator(".live .step.finished summary").click()
+    await expect(page.locator(".live .step pre").first).to_be_visible()
+    gate.set()
+    await expect(page.locator(".usage")).to_be_visible()
+    await expect(page.locator(".live")).to_have_count(0)
+    await expect(page.locator(".step pre").first).to_be_visible()
+
+
 async def test_a_reload_in_mid_stream_goes_on_without_loss_or_repetition(page, model):
     gate = threading.Event()
     model.will(Reply(text=WORDS, gate=gate))

@@ -15,17 +15,25 @@ const WORDS = {
 };
 const LONGEST_ARGUMENTS = 90;
 
+// What a person has unfolded stays so when the answer under way becomes one that is kept.
+const unfolded = new Set();
+
 export function Plan({ steps }) {
   if (!steps.length) return null;
   const sorted = [...steps].sort((a, b) => a.round - b.round || a.number - b.number);
   return html`
-    <details class="plan">
+    <${Fold} id=${`plan ${sorted[0].id}`} class="plan">
       <summary>${summary(sorted)}</summary>
       <ol>
         ${sorted.map((step) => html`<${Step} key=${step.id} step=${step} />`)}
       </ol>
-    </details>
+    <//>
   `;
+}
+
+function Fold({ id, class: name, children }) {
+  const keep = ({ currentTarget: { open } }) => (open ? unfolded.add(id) : unfolded.delete(id));
+  return html`<details class=${name} open=${unfolded.has(id)} onToggle=${keep}>${children}</details>`;
 }
 
 function summary(steps) {
@@ -54,7 +62,7 @@ function Step({ step }) {
   const mark = MARKS[step.status];
   return html`
     <li class="step ${step.status}">
-      <details>
+      <${Fold} id=${step.id}>
         <summary>
           ${mark ? html`<${Icon} name=${mark} />` : html`<i class=${step.status === "started" ? "spinner" : "dot"}></i>`}
           <code>${step.tool}</code>
@@ -66,7 +74,7 @@ function Step({ step }) {
           ${step.resolved && pretty(step.resolved) !== pretty(step.args) && html`<${Part} name="As planned" value=${step.args} />`}
           ${step.result !== undefined && step.result !== null && html`<${Part} name="Result" value=${step.result} />`}
         </dl>
-      </details>
+      <//>
       ${step.error && html`<p class="wrong">${step.error}</p>`}
     </li>
   `;
