@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from langgraph.types import interrupt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from agent.plain import legible, plain
 from agent.planning.plan import Call
 from agent.toolset import BoundTool
 
@@ -23,6 +24,8 @@ Policy = Literal["always", "never"]
 OFFERED = ["approve", "edit", "reject"]
 EVERY_ELEMENT = "calls"
 
+Message = Annotated[str, AfterValidator(legible)]
+
 
 class Action(BaseModel):
     """A call as a person changed it."""
@@ -30,7 +33,9 @@ class Action(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(description="Name of the tool, as it was.", examples=["create_refund"])
-    args: dict[str, Any] = Field(description="Its arguments, as they are to be.", examples=[{"order": 1042}])
+    args: Annotated[dict[str, Any], AfterValidator(plain)] = Field(
+        description="Its arguments, as they are to be.", examples=[{"order": 1042}]
+    )
 
 
 class Approve(BaseModel):
@@ -50,14 +55,14 @@ class Reject(BaseModel):
     """Do not run it."""
 
     type: Literal["reject"] = Field(description="Always reject.", examples=["reject"])
-    message: str = Field("", description="Why, for the model to hear.", examples=["not today"])
+    message: Message = Field("", description="Why, for the model to hear.", examples=["not today"])
 
 
 class Respond(BaseModel):
     """Do not run it, and take this for its result."""
 
     type: Literal["respond"] = Field(description="Always respond.", examples=["respond"])
-    message: str = Field(description="What stands for its result.", examples=["it is done already"])
+    message: Message = Field(description="What stands for its result.", examples=["it is done already"])
 
 
 Decision = Annotated[Approve | Edit | Reject | Respond, Field(discriminator="type")]

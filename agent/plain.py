@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -13,12 +14,12 @@ DEEPEST = 200
 _INTEGERS = range(-(2**63), 2**64)  # what MessagePack holds
 
 
-class NotPlain(SelfhelpError):
-    """A value that cannot be written as JSON."""
+class NotPlain(SelfhelpError, ValueError):
+    """A value that cannot be written as JSON. Pydantic says of which field, as it is a ValueError."""
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON types. An integer of more than 64 bits becomes text, so that no digit is lost.
+    """Return a value as JSON types. Numbers that JSON or a store cannot hold become text, so that no digit is lost.
 
     Args:
         value: anything that Python made.
@@ -27,7 +28,7 @@ def plain(value: Any) -> Any:
         NotPlain: it holds itself, is nested too deeply, or does not let itself be read.
     """
     try:
-        return _kept(to_jsonable_python(value, fallback=str, bytes_mode="base64", inf_nan_mode="strings"), DEEPEST)
+        return _kept(to_jsonable_python(value, fallback=str, bytes_mode="base64"), DEEPEST)
     except NotPlain:
         raise
     except Exception as error:  # objects run code of their own when they are read
@@ -48,6 +49,8 @@ def _kept(value: Any, depth: int) -> Any:
         return legible(value)
     if isinstance(value, int):
         return value if value in _INTEGERS else str(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
     if not isinstance(value, dict | list):
         return value
     if not depth:

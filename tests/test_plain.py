@@ -34,6 +34,13 @@ def test_what_was_plain_already_is_not_changed(value):
     assert plain(value) == value
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [(2**64, "18446744073709551616"), (float("nan"), "nan"), (float("-inf"), "-inf")]
+)
+def test_a_number_that_cannot_be_kept_as_one_is_kept_as_text(number, text):
+    assert plain({"it": [number]}) == {"it": [text]}
+
+
 @given(ANY_TEXT)
 def test_a_legible_text_can_be_written_and_only_lone_halves_are_lost(text):
     written = legible(text).encode()

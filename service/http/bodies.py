@@ -8,6 +8,7 @@ from fastapi import Header, Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.budgets import Budgets
+from agent.plain import legible, plain
 from service.runs.records import Status
 from service.threads.store import State
 
@@ -16,13 +17,15 @@ Item = TypeVar("Item")
 _WHEN = 1790000000.0
 
 # PostgreSQL keeps no text with a null character in it.
-Text = Annotated[str, AfterValidator(lambda text: text.replace("\0", ""))]
+Text = Annotated[str, AfterValidator(lambda text: legible(text.replace("\0", "")))]
 
 _ID = r"^[A-Za-z0-9_-]{1,64}$"
 
 ThreadId = Annotated[str, Path(pattern=_ID, description="Id of the thread.", examples=["3f6c1d"])]
 RunId = Annotated[str, Path(pattern=_ID, description="Id of the run.", examples=["9a1b2c"])]
-Details = Annotated[dict[str, Any], Field(description="Anything to keep with it.", examples=[{"ticket": 7}])]
+Details = Annotated[
+    dict[str, Any], AfterValidator(plain), Field(description="Anything to keep with it.", examples=[{"ticket": 7}])
+]
 Persona = Annotated[Text, Field(max_length=100, description="Name of the persona that speaks.", examples=["helpdesk"])]
 Title = Annotated[Text, Field(max_length=200, description="Title.", examples=["Returning a tent"])]
 

@@ -203,3 +203,25 @@ def test_all_threads_are_exported_with_what_their_model_calls_used(shared_servic
     assert [message["text"] for message in thread["messages"]] == ["Boots?", CITED]
     assert [call["node"] for call in thread["messages"][1]["usage"]["calls"]] == ["planner", "responder"]
     assert all(call["input"] > 0 for call in thread["messages"][1]["usage"]["calls"])
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (
+            '{"title": "a\\ud800b", "details": {"n": NaN, "text": "\\ud83d\\ude00\\ud83d"}}',
+            {"n": "nan", "text": "😀\ufffd"},
+        ),
+        ('{"title": "a\\ud800b", "details": {"n": 1e999}}', {"n": "inf"}),
+    ],
+)
+def test_what_no_store_could_hold_is_kept_legibly(client, sent, kept):
+    made = client.post("/api/threads", content=sent, headers={"Content-Type": "application/json"}).json()
+    assert (made["title"], made["details"]) == ("a\ufffdb", kept)
+    assert client.delete(f"/api/threads/{made['id']}").status_code == 204
+
+
+def test_details_that_are_nested_too_deeply_are_refused(client):
+    sent = '{"details": {"a": ' + "[" * 300 + "]" * 300 + "}}"
+    answer = client.post("/api/threads", content=sent, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "details")
