@@ -6,8 +6,9 @@ import asyncio
 import shutil
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Protocol, Self
@@ -19,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.errors import SelfhelpError
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.formats import kind_of
+from agent.knowledge.ingest import Progress
 from service import metrics
+from service.records.database import database_errors
 from service.records.tables import documents
 
 Status = Literal["queued", "indexing", "indexed", "failed"]
@@ -27,6 +30,8 @@ Status = Literal["queued", "indexing", "indexed", "failed"]
 UPLOADS = "uploads"
 PIECE = 1 << 20
 LONGEST_NAME = 200
+# Seconds between notes of how far a document is.
+NOTED_EVERY = 1.0
 
 _UNDER_WAY = ("queued", "indexing")
 
@@ -47,7 +52,7 @@ class Upload(Protocol):
 
 @dataclass(frozen=True)
 class Document:
-    """A document that somebody uploaded."""
+    """A document that somebody uploaded. Of its passages, `embedded` are while it is indexed, `to_embed` are to be."""
 
     id: str
     owner: str
@@ -59,6 +64,8 @@ class Document:
     error: str | None
     created: float
     updated: float
+    embedded: int | None = None
+    to_embed: int | None = None
 
 
 class Documents:
@@ -185,10 +192,13 @@ class Documents:
             self._queue.task_done()
 
     async def _index(self, document: Document) -> None:
-        await self._note(document.id, status="indexing")
+        await self._note(document.id, status="indexing", embedded=None, to_embed=None)
         try:
             base = await self._knowledge()
-            report = await base.index(self.path(document), collection=document.collection, owner=document.owner)
+            async with self._noting(document) as embedding:
+                report = await base.index(
+                    self.path(document), collection=document.collection, owner=document.owner, embedding=embedding
+                )
         except (SelfhelpError, OSError) as error:
             await self._note(document.id, status="failed", error=str(error))
             return
@@ -201,10 +211,33 @@ class Documents:
             # It was deleted while it was indexed.
             await base.remove(str(self.path(document)), collection=document.collection)
 
+    @asynccontextmanager
+    async def _noting(self, document: Document) -> AsyncIterator[Progress]:
+        """Give what is told how many passages are embedded, and note it every second for whoever asks any process."""
+        latest: deque[tuple[int, int]] = deque(maxlen=1)
+
+        async def note() -> None:
+            while True:
+                await asyncio.sleep(NOTED_EVERY)
+                if latest:
+                    embedded, to_embed = latest.pop()
+                    with suppress(*database_errors()):  # if it stays away, the next change of status says so
+                        await self._change(document.id, embedded=embedded, to_embed=to_embed)
+
+        noting = asyncio.create_task(note())
+        try:
+            yield lambda embedded, to_embed: latest.append((embedded, to_embed))
+        finally:
+            noting.cancel()
+            await asyncio.wait([noting])
+
     async def _note(self, document_id: str, **values: Any) -> bool:
         if values["status"] in ("indexed", "failed"):
             metrics.DOCUMENTS.labels(values["status"]).inc()
-        change = update(documents).where(documents.c.id == document_id).values(**values, updated=time.time())
+        return await self._change(document_id, **values, updated=time.time())
+
+    async def _change(self, document_id: str, **values: Any) -> bool:
+        change = update(documents).where(documents.c.id == document_id).values(**values)
         async with self._database.begin() as connection:
             return bool((await connection.execute(change)).rowcount)
 

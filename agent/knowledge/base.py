@@ -104,6 +104,7 @@ class KnowledgeBase:
         prune: bool = False,
         engine: Engine | None = None,
         progress: Progress | None = None,
+        embedding: Progress | None = None,
     ) -> IndexReport:
         """Make a collection hold the documents of a source as they are now, beside those of other sources.
 
@@ -114,6 +115,7 @@ class KnowledgeBase:
             prune: remove what was indexed of the source even where it is missing or empty now.
             engine: where documents are read and embedded; threads of this process when None.
             progress: told after each document how many of those found so far are done.
+            embedding: told how many of the passages that are known to need it are embedded.
 
         Raises:
             NoDocuments: the source is missing or has no documents. The collection stays as it was.
@@ -123,7 +125,7 @@ class KnowledgeBase:
         known = await asyncio.to_thread(self._parts.store.hashes, collection, source.key)
         target = Target(collection, source.key, owner)
         async with nullcontext(engine) if engine else open_engine() as used:
-            ingest = Ingest(target, known, self._parts.writer, self._embedder, used, progress)
+            ingest = Ingest(target, known, self._parts.writer, self._embedder, used, progress, embedding)
             try:
                 await ingest.run(source)
             except NoDocuments as error:

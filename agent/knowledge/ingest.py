@@ -65,6 +65,7 @@ class Ingest:
         embedder: embeds them, where there is one.
         engine: does the work.
         progress: told after each document how many of those found so far are done.
+        embedding: told how many of the passages that are known to need it are embedded.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Ingest:
         embedder: Embedder | None,
         engine: Engine,
         progress: Progress | None,
+        embedding: Progress | None,
     ) -> None:
         self.report = IndexReport()
         self.names: set[str] = set()
@@ -84,8 +86,11 @@ class Ingest:
         self._embedder = embedder
         self._engine = engine
         self._progress = progress
+        self._embedding = embedding
         self._readers = REQUESTS if embedder and not embedder.in_process else 2 * engine.workers
         self._done = 0
+        self._to_embed = 0
+        self._embedded = 0
         self._found: asyncio.Queue[Found | None] = asyncio.Queue()
         self._ready: asyncio.Queue[_Ready | None] = asyncio.Queue(self._readers)
 
@@ -128,14 +133,19 @@ class Ingest:
             return {}
         size = EMBEDDED_AT_ONCE if self._embedder.in_process else SENT_AT_ONCE
         batches = [keys[start : start + size] for start in range(0, len(keys), size)]
+        self._to_embed += len(keys)
+        self._count_embedded(0)
         rows = await asyncio.gather(*(self._embed([chunks[key].embedded for key in batch]) for batch in batches))
         return dict(zip(keys, (row for batch in rows for row in batch), strict=True))
 
     async def _embed(self, texts: list[str]) -> Vector:
         assert self._embedder, "without one no vector is missing"
         if self._embedder.in_process:
-            return await self._engine.run(embedded, self._embedder.embeddings, texts)
-        return await self._embedder.aembed(texts)
+            rows = await self._engine.run(embedded, self._embedder.embeddings, texts)
+        else:
+            rows = await self._embedder.aembed(texts)
+        self._count_embedded(len(texts))
+        return rows
 
     async def _write(self) -> None:
         while ready := await self._ready.get():
@@ -163,6 +173,11 @@ class Ingest:
         self._done += documents
         if self._progress:
             self._progress(self._done, len(self.names))
+
+    def _count_embedded(self, passages: int) -> None:
+        self._embedded += passages
+        if self._embedding:
+            self._embedding(self._embedded, self._to_embed)
 
 
 def load(target: Target, found: Found, known: str | None) -> Prepared | None:

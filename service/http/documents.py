@@ -32,6 +32,13 @@ Collection = Annotated[
 ]
 
 
+class Progress(BaseModel):
+    """How far the indexing of a document is."""
+
+    done: int = Field(description="Passages that are embedded.", examples=[640])
+    total: int = Field(description="Passages that are to be: those that are new or changed.", examples=[1300])
+
+
 class DocumentBody(BaseModel):
     """A document."""
 
@@ -43,6 +50,9 @@ class DocumentBody(BaseModel):
     collection: str = Field(description="Collection that it is in.", examples=["default"])
     bytes: int = Field(description="Size of the file.", examples=[2048])
     status: Status = Field(description="How far it is.", examples=["indexed"])
+    progress: Progress | None = Field(
+        None, description="How far it is while it is `indexing`, once its passages are known.", examples=[None]
+    )
     error: str | None = Field(description="Why it could not be indexed.", examples=[None])
     passages: int | None = Field(None, description="How many passages answers can draw on.", examples=[7])
     created: float = Field(description="When it came, in seconds since 1970.", examples=[1790000000.0])
@@ -111,7 +121,13 @@ async def _bodies(documents: list[Document], shared: Services) -> list[DocumentB
     passages = await shared.documents.passages() if documents else {}
     return [
         DocumentBody.model_validate(each).model_copy(
-            update={"passages": passages.get(str(shared.documents.path(each)), 0)}
+            update={"passages": passages.get(str(shared.documents.path(each)), 0), "progress": _progress(each)}
         )
         for each in documents
     ]
+
+
+def _progress(document: Document) -> Progress | None:
+    if document.status != "indexing" or document.embedded is None or document.to_embed is None:
+        return None
+    return Progress(done=document.embedded, total=document.to_embed)

@@ -16,7 +16,7 @@ from agent.answer_store import AnswerStore
 from agent.checkpoints import open_checkpointer
 from agent.intents import open_intents
 from agent.knowledge.base import KnowledgeBase
-from agent.knowledge.library import open_knowledge
+from agent.knowledge.library import open_knowledge, shared_base
 from agent.ledger.ledger import Ledger
 from agent.settings import Settings
 from graphs.assistant import AssistantGraph, build
@@ -81,7 +81,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         callers = Callers(settings.service, Keys(database))
         runner = await stack.enter_async_context(Runner(graph, database))
         knowledge = partial(open_knowledge, settings)
-        documents = await stack.enter_async_context(Documents(database, settings.data_dir, knowledge))
+        # People's documents do not wait until those of the deployment are indexed.
+        as_it_is = partial(shared_base, settings)
+        documents = await stack.enter_async_context(Documents(database, settings.data_dir, as_it_is))
         history = History(graph, database)
         kept = open_intents(settings), history, AnswerStore(settings)
         deletion = Deletion(database, runner.cancel, checkpointer, *kept)

@@ -112,6 +112,9 @@ documents = Table(
     Column("kind", String(50), nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("status", String(20), nullable=False),
+    # Passages, while it is indexed.
+    Column("embedded", Integer),
+    Column("to_embed", Integer),
     Column("error", Text),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),

@@ -28,6 +28,18 @@ async def test_reports_every_document_and_progress(base, docs) -> None:
     assert_consistent(base)
 
 
+async def test_says_how_many_passages_are_embedded_of_those_that_need_it(base, docs, embedder) -> None:
+    told: list[tuple[int, int]] = []
+    await base.index(docs, embedding=lambda done, total: told.append((done, total)))
+    passages = len(embedder.embeddings.embedded)
+    assert (told[0][0], told[-1]) == (0, (passages, passages))
+    assert told == sorted(told)
+    told.clear()
+    write(docs, {"returns.md": "# Returns\n\nNever.\n"})
+    await base.index(docs, embedding=lambda done, total: told.append((done, total)))
+    assert told == [(0, 1), (1, 1)]
+
+
 async def test_leaves_unchanged_documents_alone(base, docs, embedder) -> None:
     await base.index(docs)
     embedder.embeddings.embedded.clear()

@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from agent.knowledge.ingest import SENT_AT_ONCE
+from tests.support import embedding_server
+from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
 from tests.support.service_process import running
 from tests.support.talk import Talk
@@ -87,6 +90,27 @@ def test_what_was_not_indexed_when_the_process_ended_is_indexed_by_the_next(new_
     second = new_service(first.folder, name="second", SELFHELP_KNOWLEDGE__SOURCES="[]")
     with running(second), second.client() as client:
         assert {until_done(client, each["id"])["status"] for each in made} == {"indexed"}
+
+
+def test_how_far_a_document_is_can_be_asked(new_service, model):
+    sections = 2 * SENT_AT_ONCE + 88
+    text = "\n\n".join(f"# Section {n}\n\nIt says {n}.\n" for n in range(sections)).encode()
+    with embedding_server.serve() as embedding:
+        settings = {"SELFHELP_BASE_URL": embedding.url, "SELFHELP_KNOWLEDGE__EMBEDDER": "compatible:test"}
+        first = new_service(name="first", SELFHELP_KNOWLEDGE__SOURCES="[]", **settings)
+        with running(first), first.client() as here:
+            [made] = here.post("/api/documents", files={"files": ("long.md", text)}).json()["items"]
+            path = f"/api/documents/{made['id']}"
+            wait_until(lambda: here.get(path).json()["progress"] == {"done": 0, "total": sections})
+            embedding.answer(1)
+            wait_until(lambda: here.get(path).json()["progress"] not in ({"done": 0, "total": sections}, None))
+            [listed] = here.get("/api/documents").json()["items"]
+            assert listed["status"] == "indexing"
+            assert listed["progress"]["total"] == sections
+            assert listed["progress"]["done"] in (SENT_AT_ONCE, 88)
+            embedding.answer_all()
+            done = until_done(here, made["id"])
+    assert (made["progress"], done["progress"], done["passages"]) == (None, None, sections)
 
 
 def test_the_first_document_of_all_makes_the_assistant_search(new_service, model):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
+from agent.knowledge.ingest import SENT_AT_ONCE
+from tests.support import embedding_server
 from tests.support.chat_page import ask, opened, service_in
 from tests.support.model_server import Reply
 
@@ -154,6 +156,28 @@ async def test_a_document_is_uploaded_indexed_and_deleted(page, service):
     await page.get_by_role("menuitem", name="Delete").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await expect(entry).to_have_count(0)
+
+
+async def test_a_document_that_takes_long_shows_how_far_it_is(tmp_path, browser, model, shop):
+    sections = SENT_AT_ONCE + 7
+    text = "\n\n".join(f"# Section {n}\n\nIt says {n}.\n" for n in range(sections)).encode()
+    with embedding_server.serve() as embedding, service_in(tmp_path, model, str(shop.client.base_url)) as service:
+        service.environment["SELFHELP_KNOWLEDGE__EMBEDDER"] = "compatible:test"
+        service.environment["SELFHELP_BASE_URL"] = embedding.url
+        service.start()
+        window = await browser.new_context()
+        page = await window.new_page()
+        await page.goto(service.url)
+        await page.get_by_role("button", name="Documents", exact=True).click()
+        file = {"name": "long.md", "mimeType": "text/markdown", "buffer": text}
+        await page.locator(".drop input").set_input_files(file)
+        entry = page.locator(".document", has_text="long.md")
+        await expect(entry).to_contain_text(f"0 of {sections} passages")
+        await expect(entry.get_by_role("progressbar", name="Indexing long.md")).to_have_attribute("max", str(sections))
+        embedding.answer_all()
+        await expect(entry).to_contain_text(f"· {sections} passages")
+        await expect(entry.get_by_role("progressbar")).to_have_count(0)
+        await window.close()
 
 
 async def test_a_lost_connection_is_told_and_the_question_kept(page, window, model):

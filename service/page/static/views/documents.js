@@ -53,10 +53,13 @@ function Upload({ upload: { name, done } }) {
   `;
 }
 
-const STATUS = { queued: "Waits to be indexed", indexing: "Being indexed…" };
+function stateOf({ status, progress, bytes, passages }) {
+  if (status === "queued") return "Waits to be indexed";
+  if (status !== "indexing") return `${size(bytes)} · ${count(passages ?? 0, "passage")}`;
+  return progress ? `${progress.done} of ${count(progress.total, "passage")} indexed` : "Being read…";
+}
 
 function Entry({ entry }) {
-  const state = STATUS[entry.status] ?? `${size(entry.bytes)} · ${count(entry.passages ?? 0, "passage")}`;
   const erase = async () => {
     const text = `“${entry.name}” will be gone for good, and no answer can draw on it any more.`;
     if (await confirmed("Delete this document?", text, "Delete")) await attempt(() => remove(entry.id));
@@ -70,7 +73,8 @@ function Entry({ entry }) {
       <${Icon} name="document" />
       <div>
         <p class="name" title=${entry.name}>${entry.name}</p>
-        ${entry.status === "failed" ? html`<p class="wrong">${entry.error ?? "It could not be read."}</p>` : html`<p class="hint small">${state}</p>`}
+        ${entry.status === "failed" ? html`<p class="wrong">${entry.error ?? "It could not be read."}</p>` : html`<p class="hint small" aria-live=${entry.progress ? "off" : null}>${stateOf(entry)}</p>`}
+        ${entry.progress && html`<progress aria-label=${`Indexing ${entry.name}`} max=${entry.progress.total} value=${entry.progress.done}></progress>`}
       </div>
       <${Menu} label=${`Actions for ${entry.name}`} items=${items} />
     </li>

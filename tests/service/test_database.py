@@ -1,0 +1,68 @@
+"""The service's database: what an earlier version has written is brought up to date and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from pydantic import SecretStr
+from sqlalchemy import create_engine, text
+
+from agent.settings import Settings
+from service.documents import Documents
+from service.records import database
+from service.records.database import SERVICE_FILE, open_database
+from service.records.tables import metadata
+from tests.support import postgres
+
+FIRST = "1"
+DOCUMENT = """INSERT INTO documents (id, owner, collection, name, kind, bytes, status, created, updated)
+VALUES ('old', 'ann', 'default', 'old.md', 'markdown', 7, 'indexed', 1, 2)"""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request, tmp_path):
+    if request.param == "sqlite":
+        yield Settings(data_dir=tmp_path)
+        return
+    if not postgres.is_installed():
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.serve() as url:
+        yield Settings(data_dir=tmp_path, database_url=SecretStr(url))
+
+
+@pytest.fixture
+def engine(settings):
+    """The database as another program sees it."""
+    url = f"sqlite:///{settings.data_dir / SERVICE_FILE}"
+    if settings.database_url:
+        url = settings.database_url.get_secret_value().replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(url, connect_args={"options": "-c search_path=selfhelp"})
+        with engine.begin() as connection:
+            connection.execute(text("CREATE SCHEMA selfhelp"))
+    else:
+        engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+async def no_knowledge():
+    raise AssertionError("nothing is indexed")
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date(settings, engine):
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, FIRST)
+        connection.execute(text(DOCUMENT))
+    async with open_database(settings) as opened:
+        [document] = await Documents(opened, settings.data_dir, no_knowledge).all("ann")
+    assert (document.name, document.status, document.embedded) == ("old.md", "indexed", None)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
