@@ -22,6 +22,7 @@ from agent.errors import SelfhelpError, SettingsError
 from agent.knowledge.engines import EngineName
 from agent.knowledge.filters import Filter
 from agent.ledger.records import By, Wanted
+from agent.plain import legible
 from agent.settings import Settings, SourceSettings, load_settings
 from service.assistants.commands import app as assistants_app
 from service.evaluation.commands import evaluate
@@ -401,6 +402,7 @@ def main() -> None:
     """Run the command line."""
     load_dotenv(Path(".env"))
     try:
+        _check_arguments()
         app()
     except SettingsError as error:
         _complain(error, MISUSED)
@@ -408,6 +410,15 @@ def main() -> None:
         _complain(error, FAILED)
     except (KeyboardInterrupt, BrokenPipeError):
         sys.exit(INTERRUPTED)
+
+
+def _check_arguments() -> None:
+    """Refuse bytes that are no text before anything is made of them."""
+    for argument in sys.argv[1:]:
+        if (legibly := legible(argument)) != argument:
+            raise SettingsError(
+                f"{legibly} is not UTF-8: write it in UTF-8, and give a file of such a name another one"
+            )
 
 
 def _complain(error: SelfhelpError, code: int) -> None:

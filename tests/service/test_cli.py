@@ -111,6 +111,8 @@ def test_a_turn_that_no_model_answers_fails_with_a_plain_notice(run, model_serve
         (["ask", "hi"], {"SELFHELP_TOP_K": "many"}, "top_k"),
         (["ask", "hi"], {"SELFHELP_TOOLS": '["nowhere:tool"]'}, "'nowhere:tool' cannot be loaded"),
         (["frobnicate"], {}, "No such command"),
+        (["ask", os.fsdecode(b"What is \xff?")], {}, "What is \ufffd? is not UTF-8"),
+        (["index", os.fsdecode(b"\xff.md")], {}, "\ufffd.md is not UTF-8"),
     ],
 )
 def test_mistakes_of_the_user_are_said_in_one_line_with_exit_code_2(run, arguments, more, message):
