@@ -22,7 +22,7 @@ from agent.models.failures import explained
 from agent.models.providers import Model
 from agent.plain import NotPlain, plain
 from agent.planning.dag import Dag
-from agent.planning.plan import Call
+from agent.planning.plan import MOST_CALLS, Call
 from agent.planning.reader import CallReader
 from agent.run import Run
 from agent.state import ModelCall, Outcome, Summary, question_of, rounds_of
@@ -162,7 +162,7 @@ class Asker:
     def _start(self, call: Call, ahead: Dag) -> None:
         """Start a call of the plan while the plan still streams, if it only reads and so do all the calls it needs."""
         tool = self.run.tools.get(call.tool)
-        if tool is None or tool.effect != "read" or tool.writes_reply:
+        if tool is None or tool.effect != "read" or tool.writes_reply or call.number > MOST_CALLS:
             return
         if all(number in ahead for number in call.depends) and not any(call.problems(self.run.tools)):
             ahead.add(call)

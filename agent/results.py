@@ -155,5 +155,5 @@ def _text(outcome: Outcome) -> str:
 def _cut(text: str, limit: int) -> tuple[str, bool]:
     if len(text) <= limit:
         return text, False
-    note = f"\n… (the first {limit:,} of {len(text):,} characters; a reference reaches the rest)"
+    note = f"\n… (the first {limit:,} of {len(text):,} characters; a later call of this plan can refer to the rest)"
     return text[:limit] + note, True

@@ -14,6 +14,9 @@ from agent.planning.parameters import Schema, fitted, map_scalars
 from agent.planning.references import Reference, UnresolvedReference, find, parse, substitute
 from agent.toolset import Toolset
 
+# Models that have lost the thread repeat a call until they run out of tokens.
+MOST_CALLS = 64
+
 
 class FanOutTooWide(SelfhelpError):
     """A call that would run more often than the limit allows."""
@@ -76,6 +79,9 @@ def check(message: AIMessage, tools: Toolset) -> dict[str, str]:
         What is wrong, by id of the call. Empty when the plan may run.
     """
     calls = calls_in(message)
+    if len(calls) > MOST_CALLS:
+        reason = f"a plan has at most {MOST_CALLS} calls, and this one {len(calls)}: [*] runs one for every element"
+        return dict.fromkeys((call.id for call in calls), reason)
     wrong = {call.id: "; ".join(call.problems(tools)) for call in calls}
     for invalid in message.invalid_tool_calls:
         wrong[str(invalid["id"])] = f"the arguments of {invalid['name']} are not a JSON object, or nested too deeply"

@@ -65,8 +65,9 @@ async def test_no_message_at_all_is_answered_without_a_model(graph, model_server
         [("order", {"order_id": "not a number"})],
         [("order", '{"order_id": ')],
         [("order", "[1, 2]")],
+        [("calculator", {"expression": "1+1"})] * 100,
     ],
-    ids=["unknown tool", "self reference", "cycle", "wrong type", "half a JSON", "no object"],
+    ids=["unknown tool", "self reference", "cycle", "wrong type", "half a JSON", "no object", "without end"],
 )
 async def test_a_plan_that_stays_wrong_ends_in_an_answer(graph, model_server, calls):
     model_server.will(Reply(calls=calls), Reply(calls=calls), "I could not look that up.")

@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 from langchain_core.tools.structured import StructuredTool
 
 from agent.planning.parameters import widened
-from agent.planning.plan import FanOutTooWide, check, resolve
+from agent.planning.plan import MOST_CALLS, FanOutTooWide, check, resolve
 from agent.planning.references import UnresolvedReference
 from agent.toolset import BoundTool, Toolset
 from tools.reply import reply
@@ -71,6 +71,14 @@ def test_what_is_wrong_with_a_plan_is_said_of_the_call_it_is_wrong_with(calls, w
     problems = check(plan(*calls), TOOLS)
     assert list(problems) == [wrong]
     assert re.search(message, problems[wrong])
+
+
+def test_a_plan_of_too_many_calls_is_refused_as_a_whole():
+    most = [("order", {"order_id": 1})] * MOST_CALLS
+    assert check(plan(*most), TOOLS) == {}
+    wrong = check(plan(*most, most[0]), TOOLS)
+    assert len(wrong) == MOST_CALLS + 1
+    assert set(wrong.values()) == {"a plan has at most 64 calls, and this one 65: [*] runs one for every element"}
 
 
 def test_arguments_that_are_no_json_object_are_a_problem_of_the_plan():
