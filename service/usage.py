@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +14,11 @@ from rich.text import Text
 from agent.budgets import Limit, Scope, dollars
 from agent.errors import SettingsError
 from agent.ledger.ledger import Ledger
-from agent.ledger.records import Standing, Used, Wanted, Who, total
+from agent.ledger.records import BY, Standing, Used, Wanted, Who, total
 from agent.settings import Settings
 from agent.untrusted import visible
+from service.records.database import open_database
+from service.records.keys import Keys
 from service.usage_report import cost_of, page, share
 
 NOTHING = "no model has been asked yet"
@@ -42,7 +44,7 @@ async def show_usage(settings: Settings, wanted: Wanted, console: Console, *, as
     if not groups:
         console.print(NOTHING)
     else:
-        console.print(_table(wanted, groups))
+        console.print(_table(wanted, await _named(groups, settings) if wanted.by == "key" else groups))
     for each in standing:
         console.print(Text(budget_line(each)))
 
@@ -60,12 +62,23 @@ async def write_usage_report(settings: Settings, wanted: Wanted, path: Path, con
         SettingsError: the file cannot be written.
     """
     ledger = Ledger(settings)
-    text = await page(ledger, wanted)
+    groups = {by: await ledger.used(replace(wanted, by=by)) for by in BY}
+    groups["key"] = await _named(groups["key"], settings)
     try:
-        await asyncio.to_thread(path.write_text, text, encoding="utf-8")
+        await asyncio.to_thread(path.write_text, page(groups, wanted), encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{path} cannot be written: {error.strerror}") from None
     console.print(f"written to {path}", soft_wrap=True, markup=False)
+
+
+async def _named(groups: list[Used], settings: Settings) -> list[Used]:
+    """Return groups of keys with whose each key is, and what for."""
+    if not any(group.key for group in groups):
+        return groups
+    async with open_database(settings) as database:
+        keys = await Keys(database).all()
+    names = {key.id: f"{key.id} ({', '.join(filter(None, (key.owner, key.name)))})" for key in keys}
+    return [replace(group, key=names.get(group.key or "", group.key)) for group in groups]
 
 
 def budget_line(standing: Standing) -> str:

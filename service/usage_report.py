@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 
 from agent.budgets import dollars
-from agent.ledger.ledger import Ledger
 from agent.ledger.records import BY, By, Used, Wanted, total
 from service import markup
 from service.markup import Markup, element, joined
@@ -28,14 +26,13 @@ figure{margin:1.5rem 0}svg{width:100%;font:11px system-ui,sans-serif}svg text{fi
 """
 
 
-async def page(ledger: Ledger, wanted: Wanted) -> str:
+def page(groups: Mapping[By, Sequence[Used]], wanted: Wanted) -> str:
     """Return the report.
 
     Args:
-        ledger: what was used.
-        wanted: of whom and which days; it is shown by everything that makes groups.
+        groups: what was used, by everything that makes groups.
+        wanted: of whom and which days.
     """
-    groups = {by: await ledger.used(replace(wanted, by=by)) for by in BY}
     days = _without_gaps(groups["day"])
     parts = [_summary(wanted, total(groups["day"])), _cost(days), _tokens(days)]
     parts += [_table(by, groups[by]) for by in BY if by != "day"]

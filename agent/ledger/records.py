@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,7 +12,7 @@ from agent.errors import SelfhelpError
 # Whoever sits at this machine, and is asked for no name.
 LOCAL = "local"
 
-By = Literal["day", "thread", "model", "persona", "owner", "node", "turn"]
+By = Literal["day", "thread", "model", "persona", "owner", "key", "node", "turn"]
 BY: tuple[By, ...] = get_args(By)
 
 
@@ -133,7 +134,7 @@ class Standing:
         )
 
 
-def total(groups: list[Used]) -> Used:
+def total(groups: Sequence[Used]) -> Used:
     """Return the sum of groups."""
     unknown = sum(group.unknown for group in groups)
     known = sum(group.known_cost for group in groups)

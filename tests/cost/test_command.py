@@ -20,6 +20,8 @@ from agent.prices import Price, Prices, Tokens
 from agent.settings import Settings
 from agent.usage import begun_call
 from service import doctor
+from service.records.database import open_database
+from service.records.keys import Keys, NewKey
 from service.usage import show_usage, write_usage_report
 
 COST = (Path(__file__).parents[2] / "docs" / "cost.md").read_text(encoding="utf-8")
@@ -52,6 +54,33 @@ def test_usage_is_shown_with_what_is_not_known_and_what_is_left(tmp_path):
     assert "no model has been asked yet" in shown(settings, Wanted(owner="bob"))
 
 
+def test_usage_by_key_says_whose_key_it_is_and_what_for(tmp_path):
+    async def with_keys():
+        async with open_database(settings) as database:
+            named, secret = await Keys(database).create(NewKey("ann", name="web shop"))
+            bare, _ = await Keys(database).create(NewKey("bob"))
+        for key in (named.id, bare.id, "gone"):
+            await Ledger(settings).record(Who("ann", key=key), [begun_call("planner", 1, "local") | {"input": 7}])
+        return named.id, bare.id, secret
+
+    settings = filled(tmp_path)
+    named, bare, secret = asyncio.run(with_keys())
+    table = shown(settings, Wanted("key"))
+    for group in (rf"{named} \(ann, web shop\)", rf"{bare} \(bob\)", "gone"):
+        assert re.search(rf"{group} +1 +7 ", table)
+    assert re.search(r"– +2 +150 ", table)
+    assert {each["key"] for each in json.loads(shown(settings, Wanted("key"), as_json=True))["items"]} == {
+        named,
+        bare,
+        "gone",
+        None,
+    }
+    path = tmp_path / "report.html"
+    asyncio.run(write_usage_report(settings, Wanted(), path, Console(file=io.StringIO())))
+    assert f"{named} (ann, web shop)" in path.read_text()
+    assert secret.split("_")[2] not in table + path.read_text()
+
+
 class Page(HTMLParser):
     def __init__(self):
         super().__init__()
@@ -70,7 +99,7 @@ def test_the_report_has_plots_loads_nothing_and_runs_nothing(tmp_path):
     page.feed(path.read_text())
     assert page.tags.count("svg") == 2
     assert page.tags.count("rect") == 5
-    assert page.tags.count("table") == 7
+    assert page.tags.count("table") == 8
     assert page.loads == []
     assert "script" not in page.tags
     assert "compatible:&lt;script&gt;x" in path.read_text()

@@ -60,6 +60,24 @@ async def test_a_key_that_has_spent_its_budget_is_told_so_and_others_go_on(peopl
     assert (await answered(bob, "hi"))["text"] == "Hi."
 
 
+async def test_usage_by_key_counts_whatever_way_a_key_came_and_shows_nobody_another_s(people, model_server):
+    ann, bob = people
+    model_server.will("One.", "Two.", "Three.")
+    await answered(ann, "1?")
+    await answered(bob, "2?")
+    question = {"model": "helpdesk", "messages": [{"role": "user", "content": "3?"}]}
+    await bob.post("/v1/chat/completions", json=question)
+    groups = [(await client.get("/api/usage?by=key")).json()["items"] for client in (ann, bob)]
+    assert [[(each["key"], each["calls"]) for each in of_key] for of_key in groups] == [
+        [(key_of(ann), 1)],
+        [(key_of(bob), 2)],
+    ]
+
+
+def key_of(client):
+    return client.headers["Authorization"].split("_")[1]
+
+
 async def test_budgets_say_what_is_left_to_whoever_asks_and_of_nobody_else(people, model_server):
     ann, bob = people
     model_server.will("Hi.")
