@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import tomllib
 from collections import Counter
+from difflib import get_close_matches
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from agent.apis import ApiSettings
@@ -19,6 +22,8 @@ from agent.prices import Price
 from agent.serving import RetentionSettings, ServiceSettings, TracingSettings
 
 SETTINGS_FILE = "selfhelp.toml"
+
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class SourceSettings(BaseModel):
@@ -69,8 +74,8 @@ class Settings(Context, BaseSettings):
     prices: dict[str, Price] = Field(
         default_factory=dict, description="Prices of models as provider:model, before those that are known."
     )
-    data_dir: Path = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
-    personas_dir: Path = Field(Path("personas"), description="Folder of the user's own personas.")
+    data_dir: Folder = Field(Path(".selfhelp"), description="Folder of threads and knowledge base.")
+    personas_dir: Folder = Field(Path("personas"), description="Folder of the user's own personas.")
     base_url: str | None = Field(None, description="Address of the OpenAI-compatible server of compatible: models.")
     api_key: SecretStr | None = Field(None, description="Key of that server.")
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY", description="ChatGPT's key.")
@@ -116,7 +121,13 @@ class Settings(Context, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then the environment, then the settings file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+        return init_settings, env_settings, _SettingsFile(settings_cls, settings_file())
+
+
+class _SettingsFile(TomlConfigSettingsSource):
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        # Some editors begin a file with a byte order mark.
+        return tomllib.loads(file_path.read_text(encoding="utf-8-sig"))
 
 
 def settings_file() -> Path:
@@ -133,16 +144,28 @@ def load_settings(**given: Any) -> Settings:
     Raises:
         SettingsError: the file cannot be read, or a key or value in it is wrong.
     """
+    if "SELFHELP_SETTINGS" in os.environ and not settings_file().exists():
+        raise SettingsError(f"{settings_file()} is not there, which SELFHELP_SETTINGS names")
     try:
         return Settings(**given)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{settings_file()} is not valid TOML: {error}") from None
     except ValidationError as error:
         raise SettingsError(f"{settings_file()} or SELFHELP_* settings: {_problems(error)}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{settings_file()} is not UTF-8: save it in that encoding") from None
     except OSError as error:
         raise SettingsError(f"{settings_file()} cannot be read: {error.strerror}") from None
 
 
 def _problems(error: ValidationError) -> str:
-    said = ((".".join(map(str, problem["loc"])), problem["msg"]) for problem in error.errors())
+    said = ((".".join(map(str, problem["loc"])), _said(problem)) for problem in error.errors())
     return "; ".join(": ".join(filter(None, parts)) for parts in said)
+
+
+def _said(problem: ErrorDetails) -> str:
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    known = Settings.model_fields if len(problem["loc"]) == 1 else ()
+    near = get_close_matches(str(problem["loc"][0]), known, n=1)
+    return f"there is no such setting; is it {near[0]}?" if near else "there is no such setting"

@@ -106,3 +106,20 @@ def test_a_mistake_names_the_key_and_not_the_value(monkeypatch):
     with pytest.raises(SettingsError, match="top_k") as raised:
         load_settings()
     assert "my-secret" not in str(raised.value)
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_was_meant(tmp_path):
+    (tmp_path / "selfhelp.toml").write_text('modle = "local"\n[knowledge]\nsorces = []\n')
+    with pytest.raises(SettingsError, match=r"modle: there is no such setting; is it model\?"):
+        load_settings()
+
+
+def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "selfhelp.toml").write_text("top_k = 7\n", encoding="utf-8-sig")
+    assert load_settings().top_k == 7
+
+
+def test_folders_may_be_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SELFHELP_DATA_DIR", "~/data")
+    assert load_settings().data_dir == tmp_path / "data"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import importlib
+import inspect
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.tools import BaseTool
 
@@ -130,13 +131,22 @@ def import_tools(path: str) -> Iterator[BaseTool]:
     except (ImportError, AttributeError, ValueError) as error:
         raise SettingsError(f"tools: {path!r} cannot be loaded: {error}. Write module:attribute") from None
     if callable(found) and not isinstance(found, BaseTool):
-        found = found()
+        found = _given(found, path)
     for tool in found if isinstance(found, list | tuple) else [found]:
         if not isinstance(tool, BaseTool):
             raise SettingsError(
                 f"tools: {path!r} gives {type(tool).__name__}, not a LangChain tool: decorate it with @tool"
             )
         yield tool
+
+
+def _given(function: Callable[[], Any], path: str) -> Any:
+    """Call a function that gives tools."""
+    try:
+        inspect.signature(function).bind()
+    except (TypeError, ValueError):
+        raise SettingsError(f"tools: {path!r} takes arguments, as a tool does: decorate it with @tool") from None
+    return function()
 
 
 def _search(settings: Settings, knowledge: KnowledgeBase | None) -> list[BaseTool]:
