@@ -54,7 +54,8 @@ def degraded_answer(messages: Sequence[AnyMessage], run: Run, notice: str) -> tu
     if sources:
         parts[0] += " These passages fit the question best:"
         parts += [_quoted(source) for source in sources]
-    if results := [_result(message) for message in turn if isinstance(message, ToolMessage) and not message.artifact]:
+    others = (message for message in turn if isinstance(message, ToolMessage) and message.name != "search")
+    if results := [_result(message) for message in others if not message.artifact]:
         parts += ["What was looked up:", "\n".join(results)]
     if not sources and not results:
         parts[0] += " Nothing that fits was found either."

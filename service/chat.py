@@ -58,7 +58,8 @@ def go_on(settings: Settings, thread: str | None, console: Console, *, approve: 
         name = thread or runner.run(desk.latest_thread())
         conversation = _conversation(desk, Context(), name)
         if name is None or not runner.run(conversation.take_up()):
-            raise Undecided(f"nothing waits to be approved in thread {name or '(there is none)'}")
+            where = f"in thread {name}" if name else "as there is no thread yet"
+            raise Undecided(f"nothing waits to be approved {where}")
         runner.run(prepare(settings, conversation.context, quiet=False))
         outcome = runner.run(_taken_up(conversation, console, approve=approve))
         answer = _settled(outcome, conversation, console, runner, json=False)
@@ -263,4 +264,9 @@ def _remember_lines(path: Path) -> None:
     with suppress(OSError):
         readline.read_history_file(path)
     readline.set_history_length(HISTORY_LENGTH)
-    atexit.register(lambda: readline.write_history_file(path))
+
+    def write() -> None:
+        with suppress(OSError):
+            readline.write_history_file(path)
+
+    atexit.register(write)

@@ -6,9 +6,12 @@ Exit codes: 0 done, 1 failed, 2 used wrongly.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import gc
 import sys
 from datetime import datetime
+from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,10 +39,10 @@ GARBAGE = 500_000
 
 app = typer.Typer(
     name="selfhelp",
-    help="An assistant that answers from your documents and acts through your APIs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -52,6 +55,22 @@ Collection = Annotated[str, typer.Option(help="The collection of documents.")]
 Owner = Annotated[str | None, typer.Option(help="Whose documents they are, beside everybody's.")]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only from or to this day, in UTC.")]
 Thread = Annotated[str | None, typer.Option(help="The thread to carry on; a new one by default.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print(f"selfhelp {version('selfhelp')}")
+        raise typer.Exit
+
+
+@app.callback()
+def selfhelp(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """An assistant that answers from your documents and acts through your APIs."""
 
 
 @app.command()
@@ -83,7 +102,7 @@ def ask(
     gc.set_threshold(GARBAGE)
     from service.chat import ask_once
 
-    text = sys.stdin.read() if question == "-" else question
+    text = _standard_input() if question == "-" else question
     if not text.strip():
         raise SettingsError("the question is empty: write it behind the command")
     context = _context(persona=persona, model=model, approvals={"*": "never"} if yes else None)
@@ -152,7 +171,9 @@ def search(  # noqa: PLR0913 - its options
     collection: Collection = "default",
     owner: Owner = None,
     source: Annotated[list[str] | None, typer.Option(help="Only of this source; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only of this format, such as pdf; may be repeated.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only of this format, such as pdf or md; may be repeated.")
+    ] = None,
     since: Annotated[datetime | None, typer.Option(help="Only of documents changed since.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Only of documents changed until.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
@@ -200,7 +221,7 @@ def sources_show(
 
 @sources_app.command("remove")
 def sources_remove(
-    source: Annotated[str, typer.Argument(help="The source, as `selfhelp sources list` shows it.")],
+    source: Annotated[str, typer.Argument(help="The source, as `selfhelp sources list` shows it, or a path.")],
     *,
     collection: Collection = "default",
 ) -> None:
@@ -400,6 +421,7 @@ def doctor(*, json: Json = False) -> None:
 
 def main() -> None:
     """Run the command line."""
+    _write_any_text()
     load_dotenv(Path(".env"))
     try:
         _check_arguments()
@@ -419,6 +441,21 @@ def _check_arguments() -> None:
             raise SettingsError(
                 f"{legibly} is not UTF-8: write it in UTF-8, and give a file of such a name another one"
             )
+
+
+def _write_any_text() -> None:
+    """Let no answer fail for what a terminal cannot show. What goes elsewhere than to a terminal is UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, TextIOWrapper) or codecs.lookup(stream.encoding).name == "utf-8":
+            continue
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8")
+
+
+def _standard_input() -> str:
+    return sys.stdin.buffer.read().decode(sys.stdin.encoding, errors="replace") if sys.stdin else ""
 
 
 def _complain(error: SelfhelpError, code: int) -> None:

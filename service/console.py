@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.spinner import Spinner
 from rich.text import Text
@@ -112,7 +113,7 @@ class TurnView:
         if answer.sources:
             self._console.print()
             for source in answer.sources:
-                self._console.print(source_line(source))
+                self._console.print(source_lines(source))
         self._console.print(Text(figures(answer.usage, time.monotonic() - self._started), style="dim"))
 
 
@@ -124,14 +125,14 @@ def plan_tree(steps: Any) -> Tree:
     return tree
 
 
-def source_line(source: Source) -> Text:
-    """Write a source in one line: number, title, place, the beginning of the quote, and where to open it."""
+def source_lines(source: Source) -> RenderableType:
+    """Write a source: number, title and place, and the beginning of the quote below."""
     quote = " ".join(_HEADING.sub("", visible(source["text"])).split())
     line = Text(f"[{source['number']}] ", style="cyan")
     line.append(_plain(" › ".join(filter(None, (source["title"], source["heading"]))), style="bold"))
-    line.append(_plain(f"  {place_of(source)}\n", style="dim"))
-    line.append(f"    “{quote[:LONGEST_QUOTE]}{'…' if len(quote) > LONGEST_QUOTE else ''}”", style="dim italic")
-    return line
+    line.append(_plain(f"  {place_of(source)}", style="dim"))
+    cut = f"“{quote[:LONGEST_QUOTE]}{'…' if len(quote) > LONGEST_QUOTE else ''}”"
+    return Group(line, Padding(Text(cut, style="dim italic"), (0, 0, 0, 4)))
 
 
 def figures(usage: Usage, seconds: float | None = None) -> str:
@@ -173,6 +174,7 @@ def progress(console: Console, label: str, *, in_bytes: bool = False) -> Iterato
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     task = bar.add_task(label, total=None)
     shown = False

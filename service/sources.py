@@ -12,7 +12,7 @@ from rich.text import Text
 
 from agent.context import Context
 from agent.errors import SelfhelpError
-from agent.knowledge.library import open_base, open_knowledge
+from agent.knowledge.library import keys_of, open_base, open_knowledge
 from agent.knowledge.lookup import Placed
 from agent.settings import Settings
 from agent.state import Source, sources_of
@@ -45,19 +45,27 @@ async def list_sources(settings: Settings, console: Console, *, as_json: bool) -
         console.print("nothing is indexed yet: selfhelp index FOLDER")
 
 
-async def remove_source(settings: Settings, key: str, collection: str, console: Console) -> None:
+async def remove_source(settings: Settings, source: str, collection: str, console: Console) -> None:
     """Remove a source's documents.
+
+    Args:
+        settings: the settings.
+        source: the source, as it is listed or by a path from here.
+        collection: the collection that they are in.
+        console: where to say how many they were.
 
     Raises:
         NoSource: nothing is indexed of it.
     """
     base = await open_base(settings)
     try:
-        removed = await base.remove(key, collection=collection)
+        removed = [name for key in await keys_of(source) for name in await base.remove(key, collection=collection)]
     finally:
         await base.close()
     if not removed:
-        raise NoSource(f"nothing of {key} is in the collection {collection}: selfhelp sources list shows what there is")
+        raise NoSource(
+            f"nothing of {source} is in the collection {collection}: selfhelp sources list shows what there is"
+        )
     console.print(f"{len(removed)} removed")
 
 
@@ -77,6 +85,8 @@ async def show_source(settings: Settings, number: int, thread: str | None, conso
     async with Desk(settings) as desk:
         thread = thread or await desk.latest_thread()
         known = sources_of(await Conversation(desk.graph, Context(), thread).messages()) if thread else {}
+    if thread is None:
+        raise NoSource(f"there is no passage {number}, as there is no thread yet: selfhelp ask begins one")
     if number not in known:
         numbers = ", ".join(map(str, known)) or "none"
         raise NoSource(f"the thread {thread} has no passage {number}; it has {numbers}")

@@ -59,6 +59,11 @@ async def source_of(wanted: SourceSettings) -> Source:
     return await asyncio.to_thread(open_source, wanted.at, limits=limits)
 
 
+async def keys_of(at: str) -> tuple[str, ...]:
+    """Return the keys that a source may have which a person names: as it is listed, or by a path from here."""
+    return at, (await source_of(SourceSettings(at=at))).key
+
+
 async def open_base(settings: Settings, *, rebuild: bool = False, progress: Progress | None = None) -> KnowledgeBase:
     """Open the knowledge base with the embedder that the settings name.
 

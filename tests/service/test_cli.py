@@ -9,6 +9,7 @@ import pty
 import select
 import signal
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,12 @@ def test_a_turn_that_no_model_answers_fails_with_a_plain_notice(run, model_serve
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_where_no_model_answers_and_nothing_fits_both_are_said(run, model_server, tmp_path):
+    run("index", str(documents(tmp_path / "docs")))
+    model_server.will(Reply(status=401))
+    assert "Nothing that fits was found either." in run("ask", "xylophone").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "more", "message"),
     [
@@ -110,6 +117,8 @@ def test_a_turn_that_no_model_answers_fails_with_a_plain_notice(run, model_serve
         (["index"], {}, "which documents?"),
         (["ask", "hi"], {"SELFHELP_TOP_K": "many"}, "top_k"),
         (["ask", "hi"], {"SELFHELP_TOOLS": '["nowhere:tool"]'}, "'nowhere:tool' cannot be loaded"),
+        (["ask", "hi"], {"SELFHELP_TOOLS": '["json:dumps"]'}, "'json:dumps' takes arguments"),
+        (["ask", "hi"], {"SELFHELP_SETTINGS": "elsewhere.toml"}, "elsewhere.toml is not there"),
         (["frobnicate"], {}, "No such command"),
         (["ask", os.fsdecode(b"What is \xff?")], {}, "What is \ufffd? is not UTF-8"),
         (["index", os.fsdecode(b"\xff.md")], {}, "\ufffd.md is not UTF-8"),
@@ -147,12 +156,35 @@ def test_settings_come_from_the_file_and_the_environment_goes_over_it(run, model
     assert "patient tutor" in model_server.requests[0]["messages"][0]["content"]
 
 
-@pytest.mark.parametrize("text", ["model = ", 'modell = "local"'])
+@pytest.mark.parametrize("text", [b"model = ", b'modell = "local"', "persona = 'möwe'".encode("latin-1")])
 def test_a_settings_file_with_a_mistake_is_said(run, tmp_path, text):
-    (tmp_path / "selfhelp.toml").write_text(text)
+    (tmp_path / "selfhelp.toml").write_bytes(text)
     done = run("ask", "hi")
     assert done.returncode == 2
     assert "selfhelp.toml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_told(run):
+    assert run("--version").stdout == f"selfhelp {version('selfhelp')}\n"
+
+
+def test_what_is_piped_is_utf_8_whatever_the_locale_says(run, model_server, tmp_path):
+    run("index", str(documents(tmp_path / "docs")))
+    model_server.will(Reply(calls=[("search", {"query": "return an item"})]), "Within 30 days [1].")
+    done = run("ask", "How long can I return?", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "[1] Returns › Time  returns.md" in done.stdout
+
+
+def test_a_question_that_is_not_utf_8_is_asked_all_the_same(environment, model_server, tmp_path):
+    model_server.will("Hello.")
+    command = [SELFHELP, "ask", "-"]
+    done = subprocess.run(
+        command, check=False, input=b"Gr\xfc\xdfe", env=environment, cwd=tmp_path, capture_output=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Gr��e" in str(model_server.requests[-1]["messages"][-1]["content"])
 
 
 def test_doctor_says_what_is_right(run, model_server):

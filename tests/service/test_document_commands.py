@@ -96,10 +96,31 @@ def test_a_source_that_is_not_there_is_said(run, docs, arguments):
     assert "Traceback" not in done.stderr
 
 
-def test_a_removed_source_is_found_no_more(run, docs):
+@pytest.mark.parametrize("named", ["{docs}", "docs", "./docs/"])
+def test_a_removed_source_is_found_no_more(run, docs, named):
     run("index", "docs")
-    assert run("sources", "remove", str(docs)).stdout == "2 removed\n"
+    assert run("sources", "remove", named.format(docs=docs)).stdout == "2 removed\n"
     assert run("search", "shop").returncode == 1
+
+
+def test_a_search_goes_by_sources_and_formats_as_people_name_them(run, docs):
+    run("index", "docs")
+    for wanted in (["--source", "docs"], ["--source", str(docs)], ["--kind", "md"], ["--kind", "markdown"]):
+        assert "Returns › Time" in run("search", "return an item", *wanted).stdout
+
+
+def test_a_search_that_finds_nothing_says_why(run, docs):
+    assert run("search", "return").stdout == "nothing is indexed yet: selfhelp index FOLDER\n"
+    run("index", "docs")
+    assert "there is default" in run("search", "return", "--collection", "staff").stdout
+    assert "nothing is indexed of such a source" in run("search", "return", "--source", "elsewhere").stdout
+    assert run("search", "xylophone").stdout == "nothing found\n"
+    for wanted in (["return", "--kind", "nonsense"], [" "]):
+        assert run("search", *wanted).returncode == 2
+
+
+def test_before_there_is_a_thread_nothing_was_cited(run):
+    assert "there is no thread yet" in run("sources", "show", "1").stderr
 
 
 def test_an_empty_source_is_removed_only_when_that_is_asked_for(run, docs):
