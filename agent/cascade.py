@@ -14,6 +14,7 @@ from itertools import pairwise
 from langchain_core.messages import AnyMessage
 
 from agent.errors import ModelUnavailable
+from agent.refusals import refuses
 from agent.reply import Asker, Reply
 from agent.state import State, sources_of, turn_of
 from agent.summary import SUMMARY
@@ -25,12 +26,6 @@ _CITATION = r"\[[0-9, \t]+\]"
 _SENTENCES = re.compile(rf"(?<=[.!?…])(?:[ \t]*{_CITATION})*\s+(?!{_CITATION})|\n+")
 _CITED = re.compile(_CITATION)
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_NOT = r"(?:do|does|did|can|could)(?: ?not|n['’]t)"
-_REFUSAL = re.compile(
-    rf"\b(?:I|we) {_NOT} (?:know|say|tell|find|answer|help)\b"
-    rf"|\b(?:documents?|results?|passages?|sources?) {_NOT} (?:say|state|mention|hold|contain|tell|cover)\b",
-    re.IGNORECASE,
-)
 
 
 async def small_reply(asker: Asker, state: State) -> Reply | None:
@@ -60,7 +55,7 @@ def will_do(reply: Reply, messages: Sequence[AnyMessage]) -> bool:
         messages: the thread that it answers.
     """
     text = str(reply.message.text)
-    if "broken_off" in reply.message.response_metadata or _REFUSAL.search(text):
+    if "broken_off" in reply.message.response_metadata or refuses(text):
         return False
     return not sources_of(turn_of(messages)) or coverage(text) >= LEAST_COVERAGE
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.refusals import refuses
 from service.evaluation.cases import Case
 from service.evaluation.facts import Fact, stands_in
 from service.evaluation.outcomes import Outcome
-from service.evaluation.phrases import refuses
 
 Aspect = Literal["answer", "conduct", "citations", "tools", "budget"]
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from service.evaluation.phrases import asks_back, plain, refuses
+from agent.refusals import folded, refuses
+from service.evaluation.phrases import asks_back
 
 _UP_TO_TWELVE = (
     "zero",
@@ -35,7 +36,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:
 
 def numbers(text: str) -> Iterator[float]:
     """Yield the numbers of a text, in figures or as one of the commoner words."""
-    for found in _NUMBER.finditer(plain(text)):
+    for found in _NUMBER.finditer(folded(text)):
         yield _value(found[0])
     for word in re.findall(r"[a-z]+", text.lower()):
         if word in NUMBERS:
@@ -63,7 +64,7 @@ class Pattern(_Part):
 
     def stands_in(self, answer: str) -> bool:
         """Whether the answer matches."""
-        return bool(_compiled(self.regex).search(plain(answer)))
+        return bool(_compiled(self.regex).search(folded(answer)))
 
     def __str__(self) -> str:
         return f"/{self.regex}/"
@@ -119,7 +120,7 @@ def stands_in(fact: Fact, answer: str) -> bool:
     """Whether an answer says a fact. Words count as whole ones."""
     if not isinstance(fact, str):
         return fact.stands_in(answer)
-    return bool(re.search(rf"(?<!\w){re.escape(plain(fact))}(?!\w)", plain(answer), re.IGNORECASE))
+    return bool(re.search(rf"(?<!\w){re.escape(folded(fact))}(?!\w)", folded(answer), re.IGNORECASE))
 
 
 def _value(written: str) -> float:

@@ -61,6 +61,7 @@ async def test_a_small_model_that_does_well_is_the_only_one_asked(graph, model_s
         "They are free. You have 30 days. We look forward to it [1].",
         "I do not know that.",
         "I’m afraid our documents don't say [1].",
+        "Das weiß ich leider nicht.",
     ],
 )
 async def test_an_answer_that_refuses_or_cites_too_little_is_replaced_before_anybody_reads_it(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.refusals import refuses
 from service.evaluation.facts import Number, Pattern, numbers, stands_in
-from service.evaluation.phrases import asks_back, refuses
+from service.evaluation.phrases import asks_back
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,25 @@ def test_a_pattern_sees_plain_quotes_and_dashes():
         "There is no information on that.",
         "I'm not sure whether dogs are welcome.",
         "That is not covered by our documents.",
+        "Das weiß ich leider nicht.",
+        "Ich weiß nicht, wer Larkmoor gegründet hat.",
+        "Dazu kann ich Ihnen leider nichts Genaues und nicht sagen.",
+        "In unseren Dokumenten steht nichts über Parkplätze.",
+        "Dazu liegen mir keine Angaben vor.",
+        "Die Unterlagen nennen dazu keinen Preis.",
+        "Je ne sais pas.",
+        "Je ne peux pas répondre à cette question.",
+        "Nos documents ne mentionnent pas le stationnement.",
+        "Il n’y a aucune information à ce sujet.",
+        "No lo sé.",
+        "Los documentos no mencionan el aparcamiento.",
+        "No hay información sobre eso.",
+        "Non lo so.",
+        "I documenti non indicano il prezzo.",
+        "Dat weet ik helaas niet.",
+        "Onze documenten zeggen daar niets over.",
+        "Não sei.",
+        "Os documentos não mencionam o estacionamento.",
     ],
 )
 def test_saying_that_one_does_not_know_is_a_refusal(answer):
@@ -98,6 +118,17 @@ def test_saying_that_one_does_not_know_is_a_refusal(answer):
         "The Cinder down jacket is not in stock.",
         "We do not have it in red, but in blue.",
         "It is not available in your size.",
+        "Sie können den Artikel innerhalb von 30 Tagen zurückgeben.",
+        "Wir akzeptieren American Express nicht.",
+        "Der Preis enthält keine Lieferung.",
+        "Nein, die Bestellung kann nicht mehr storniert werden.",
+        "Vous pouvez le retourner sous 30 jours.",
+        "Nous n’acceptons pas American Express.",
+        "No aceptamos American Express.",
+        "El precio no incluye el envío.",
+        "Non accettiamo American Express.",
+        "Wij accepteren geen American Express.",
+        "Não aceitamos American Express.",
     ],
 )
 def test_an_answer_is_no_refusal(answer):
