@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 import uuid
@@ -30,10 +31,14 @@ Status = Literal["queued", "indexing", "indexed", "failed"]
 UPLOADS = "uploads"
 PIECE = 1 << 20
 LONGEST_NAME = 200
-# Seconds between notes of how far a document is.
+# Seconds between notes of how far a document is, and between attempts while the database is away.
 NOTED_EVERY = 1.0
+TRIED_EVERY = 2.0
+UNKNOWN = "it could not be indexed: the log of the service says why"
 
 _UNDER_WAY = ("queued", "indexing")
+
+log = logging.getLogger(__name__)
 
 
 class Refused(SelfhelpError):
@@ -181,18 +186,38 @@ class Documents:
     async def _index_all(self) -> None:
         while True:
             document_id = await self._queue.get()
-            async with self._database.connect() as connection:
-                row = (
-                    (await connection.execute(select(documents).where(documents.c.id == document_id)))
-                    .mappings()
-                    .first()
-                )
-            if row:
-                await self._index(Document(**row))
+            if not await self._tried(document_id):
+                await asyncio.sleep(TRIED_EVERY)
+                self._queue.put_nowait(document_id)
             self._queue.task_done()
+
+    async def _tried(self, document_id: str) -> bool:
+        """Index a document if it is still there, and return whether the database let that be noted."""
+        try:
+            async with self._database.connect() as connection:
+                found = await connection.execute(select(documents).where(documents.c.id == document_id))
+            if row := found.mappings().first():
+                await self._index(Document(**row))
+        except database_errors() as error:
+            log.warning("documents cannot be indexed now: %s", type(error).__name__)
+            return False
+        return True
 
     async def _index(self, document: Document) -> None:
         await self._note(document.id, status="indexing", embedded=None, to_embed=None)
+        error = await self._read(document)
+        if error:
+            await self._note(document.id, status="failed", error=error)
+            return
+        base = await self._knowledge()
+        if await self._note(document.id, status="indexed", error=None):
+            await base.warm()
+        else:
+            # It was deleted while it was indexed.
+            await base.remove(str(self.path(document)), collection=document.collection)
+
+    async def _read(self, document: Document) -> str | None:
+        """Bring a document into the knowledge base, and return why that could not be."""
         try:
             base = await self._knowledge()
             async with self._noting(document) as embedding:
@@ -200,16 +225,11 @@ class Documents:
                     self.path(document), collection=document.collection, owner=document.owner, embedding=embedding
                 )
         except (SelfhelpError, OSError) as error:
-            await self._note(document.id, status="failed", error=str(error))
-            return
-        reasons = [reason for _, reason in (*report.failed, *report.skipped)]
-        if reasons:
-            await self._note(document.id, status="failed", error=reasons[0])
-        elif await self._note(document.id, status="indexed", error=None):
-            await base.warm()
-        else:
-            # It was deleted while it was indexed.
-            await base.remove(str(self.path(document)), collection=document.collection)
+            return str(error)
+        except Exception:
+            log.exception("a document could not be indexed")
+            return UNKNOWN
+        return next((reason for _, reason in (*report.failed, *report.skipped)), None)
 
     @asynccontextmanager
     async def _noting(self, document: Document) -> AsyncIterator[Progress]:

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.support import postgres
+from tests.support import embedding_server, postgres
+from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
 from tests.support.service_process import running
 from tests.support.talk import Talk, until
@@ -80,6 +81,26 @@ def test_a_database_that_goes_away_is_said_and_used_again_when_it_is_back(new_se
             assert talk.ask("And now?")["message"]["text"] == ANSWER
             assert talk.said()[:3] == ["Hi.", "Hello.", "Go."]
     assert "postgresql://" not in service.log
+
+
+@pytest.mark.skipif(not postgres.is_installed(), reason="PostgreSQL is not installed")
+def test_a_document_that_was_being_indexed_when_the_database_went_away_is_indexed_when_it_is_back(new_service):
+    with postgres.server() as database, embedding_server.serve() as embedding:
+        service = new_service(
+            SELFHELP_DATABASE_URL=database.url,
+            SELFHELP_BASE_URL=embedding.url,
+            SELFHELP_KNOWLEDGE__EMBEDDER="compatible:test",
+        )
+        with running(service), service.client() as client:
+            [made] = client.post("/api/documents", files={"files": ("a.md", b"# A\n\nOtters.\n")}).json()["items"]
+            path = f"/api/documents/{made['id']}"
+            wait_until(lambda: client.get(path).json()["status"] == "indexing")
+            database.stop()
+            embedding.answer_all()
+            wait_until(lambda: "documents cannot be indexed now" in service.log)
+            database.start()
+            wait_until(lambda: client.get(path).json()["status"] == "indexed")
+            assert client.get(path).json()["passages"] == 1
 
 
 def fill(disk):
