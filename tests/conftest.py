@@ -17,13 +17,6 @@ os.environ["LANGSMITH_TRACING"] = "false"
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests together that share a server: those of a file, and those of the dev server."""
-    for item in items:
-        name = item.path.name
-        item.add_marker(pytest.mark.xdist_group("dev_server" if name.startswith("test_dev_server") else name))
-
-
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No key, no setting and no file of the developer's reaches a test, so no real model can be asked."""
