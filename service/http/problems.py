@@ -79,6 +79,16 @@ def problem_answer(problem: HTTPException) -> JSONResponse:
     return _answer(problem.status_code, str(problem.detail), code, param, problem.headers)
 
 
+def wrong_field(error: RequestValidationError) -> tuple[str | None, str]:
+    """Return the field of a request that is wrong, where it is one, and what is wrong."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return None, f"the body is no JSON: {first['ctx']['error']} at character {first['loc'][-1]}"
+    place, *fields = first["loc"]
+    param = ".".join(map(str, fields)) or None
+    return param, f"{param or f'the {place}'}: {first['msg']}"
+
+
 def database_is_away(error: Exception) -> Problem:
     """Return the problem of a database that cannot be used. What drivers say of it stays in the log."""
     cause = getattr(error, "orig", error)
@@ -98,9 +108,8 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        param = ".".join(str(part) for part in first["loc"][1:]) or None
-        return _answer(422, f"{param or first['loc'][0]}: {first['msg']}", "invalid", param)
+        param, message = wrong_field(error)
+        return _answer(422, message, "invalid", param)
 
     async def away(_: Request, error: Exception) -> JSONResponse:
         return problem_answer(database_is_away(error))

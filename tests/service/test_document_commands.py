@@ -96,6 +96,15 @@ def test_a_source_that_is_not_there_is_said(run, docs, arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [["index"], ["sources", "remove"], ["search", "shop", "--source"]])
+def test_an_empty_name_is_not_the_folder_that_one_is_in(run, docs, command):
+    run("index", ".")
+    done = run(*command, "")
+    assert done.returncode == 1
+    assert "empty" in done.stderr
+    assert run("search", "shop").returncode == 0
+
+
 @pytest.mark.parametrize("named", ["{docs}", "docs", "./docs/"])
 def test_a_removed_source_is_found_no_more(run, docs, named):
     run("index", "docs")

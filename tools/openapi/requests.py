@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fastmcp.utilities.openapi.director import RequestDirector
 
 _HEADERS = {"User-Agent": "selfhelp", "Accept": "application/json, */*;q=0.5", "Accept-Encoding": "gzip"}
+# What would end a value and begin another header or cookie.
+_ENDS = {"header": "\0\r\n", "cookie": "\0\r\n;"}
 _UNSHOWN = {"host", "content-length", *(name.lower() for name in _HEADERS)}
 _DATA = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+?)*?(?P<base64>;base64)?,(?P<data>.*)", re.DOTALL)
 
@@ -159,6 +161,8 @@ def _spread(each: Input, value: Any) -> Iterator[tuple[str, Any]]:
         yield each.name, {name: text(item) for name, item in value.items()}
     else:
         written = ",".join(map(text, value)) if isinstance(value, list) else text(value)
+        if wrong := sorted(set(written).intersection(_ENDS.get(each.location, ""))):
+            raise ValueError(f"{each.argument} is a {each.location}, which cannot hold {', '.join(map(repr, wrong))}")
         if each.location == "path" and not written:
             raise ValueError(f"{each.argument} is empty, and the path would lead elsewhere")
         yield each.name, written

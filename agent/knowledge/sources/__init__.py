@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from agent.knowledge.documents import Source
+from agent.knowledge.documents import NoDocuments, Source
 from agent.knowledge.sources.archive import Archive
 from agent.knowledge.sources.checkout import Checkout
 from agent.knowledge.sources.files import File, OnDisk
@@ -31,8 +31,10 @@ def open_source(spec: str | Path, *, limits: Limits = LIMITS) -> Source:
         limits: how much of it is read.
 
     Raises:
-        NoDocuments: it is no address of a web site.
+        NoDocuments: it is empty, or no address of a web site.
     """
+    if not str(spec).strip():
+        raise NoDocuments("the name of a source is empty: write . for this folder")
     if str(spec).lower().startswith(("http://", "https://")):
         return Site(str(spec), limits)
     path = Path(os.path.abspath(Path(spec).expanduser()))  # noqa: PTH100 - resolve() would follow links

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from service.http.problems import Problem
+from service.http.problems import Problem, wrong_field
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Refused = Mapping[str, tuple[tuple[Any, ...], str]]
@@ -26,9 +26,8 @@ class OpenAIRoute(APIRoute):
             try:
                 return await handle(request)
             except RequestValidationError as invalid:
-                first = invalid.errors()[0]
-                param = ".".join(str(part) for part in first["loc"][1:]) or None
-                raise bad_request(param, f"{param or 'the body'}: {first['msg']}", code="invalid") from None
+                param, message = wrong_field(invalid)
+                raise bad_request(param, message, code="invalid") from None
 
         return handled
 

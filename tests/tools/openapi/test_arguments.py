@@ -37,6 +37,15 @@ async def test_a_path_argument_cannot_lead_elsewhere(load, server, value):
     assert server.requests == []
 
 
+@pytest.mark.parametrize("given", [{"X-Name": "a\r\nX-Admin: 1"}, {"theme": "a; admin=1"}])
+async def test_an_argument_cannot_begin_another_header_or_cookie(load, server, given):
+    parameters = "[{name: X-Name, in: header}, {name: theme, in: cookie}]"
+    [tool] = (await load(f"paths: {{/orders: {{post: {{parameters: {parameters}}}}}}}")).tools
+    with pytest.raises(ToolException, match="no request can be made"):
+        await tool.ainvoke(given)
+    assert server.requests == []
+
+
 async def test_a_slash_in_a_path_argument_stays_in_it(load, server):
     [tool] = (
         await load("paths: {'/files/{name}': {get: {parameters: [{name: name, in: path, required: true}]}}}")

@@ -103,3 +103,10 @@ def _told(answer):
         assert answer.text.endswith("data: [DONE]\n\n") or "event: response.completed\n" in answer.text
     else:
         assert not answer.json().get("error")
+
+
+def test_where_a_body_stops_being_json_is_told(post):
+    for path in ("/chat/completions", "/responses"):
+        error = post(path, b'{"model":').json()["error"]
+        assert error["message"] == "the body is no JSON: Expecting value at character 9"
+        assert error["param"] is None
