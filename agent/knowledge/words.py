@@ -42,6 +42,8 @@ END;
 
 _WORD = re.compile(r"\w+")
 _IDENTIFIER = re.compile(r"\b\w*(?:[a-z][A-Z]|[A-Z][A-Z][a-z]|\w_\w)\w*")
+# Han, kana and Hangul: words of these are not told apart by spaces.
+_UNSPACED = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\u30fc\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]{2,}")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _STOP_WORDS = frozenset(
     """a about am an and any are as at be been but by can could did do does for from get had has have how i if in into
@@ -56,8 +58,10 @@ def has_words(text: str) -> bool:
 
 
 def identifier_parts(text: str) -> str:
-    """Return the words that the identifiers in a text are made of: "get Order by Id" for getOrder_byId."""
-    return " ".join(part for word in _IDENTIFIER.findall(text) for part in _PART.findall(word))
+    """Return the parts that words are found by: "get Order by Id" for getOrder_byId, "退货 货期" for 退货期."""
+    of_identifiers = (part for word in _IDENTIFIER.findall(text) for part in _PART.findall(word))
+    of_unspaced = (run[at : at + 2] for run in _UNSPACED.findall(text) for at in range(len(run) - 1))
+    return " ".join([*of_identifiers, *of_unspaced])
 
 
 def telling(query: str) -> list[str]:

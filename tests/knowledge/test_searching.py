@@ -255,3 +255,20 @@ def test_works_from_several_event_loops(tmp_path, docs, embedder) -> None:
 
     asyncio.run(both())
     asyncio.run(base.close())
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [("礼品卡的有效期", "zh_cards.md"), ("多久可以退货", "zh_returns.md"), ("返品", "ja.md"), ("반품 기간", "ko.md")],
+)
+async def test_finds_words_that_no_spaces_tell_apart(tmp_path, query, document) -> None:
+    texts = {
+        "zh_cards.md": "礼品卡自购买之日起五年内有效。",
+        "zh_returns.md": "您可以在收货后三十天内退货。",
+        "ja.md": "配達から三十日以内に返品できます。",
+        "ko.md": "배송 후 삼십일 이내에 반품할 수 있습니다.",
+    }
+    base = await KnowledgeBase.open(tmp_path / "index", None)
+    await base.index(write(tmp_path / "docs", texts))
+    assert [passage.document for passage in await base.search(query)] == [document]
+    await base.close()

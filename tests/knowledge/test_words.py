@@ -84,6 +84,8 @@ def shelf(tmp_path_factory) -> Iterator[Index]:
         ("max_retry_count", "max retry count"),
         ("HTTPServer2Go", "HTTP Server 2 Go"),
         ("plain words, McDonald and 3.5", "Mc Donald"),
+        ("退货期限 30 天", "退货 货期 期限"),
+        ("ギフトカード getOrder", "get Order ギフ フト トカ カー ード"),
         ("", ""),
     ],
 )
