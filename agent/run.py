@@ -106,12 +106,15 @@ class Assistant:
         if self.settings is None:
             self.settings = await asyncio.to_thread(load_settings)
         settings = self.settings
-        wished = (given or Context()).over(settings.layer())
+        layer = settings.layer()
+        if self.model is not None:
+            layer.pop("model", None)
+        wished = (given or Context()).over(layer)
         personas = await asyncio.to_thread(find_personas, settings.personas_dir)
         if wished.persona not in personas:
             raise SettingsError(f"there is no persona {wished.persona!r}: there are {', '.join(personas)}")
         persona = personas[wished.persona]
-        context = (given or Context()).over(persona.layer(), settings.layer())
+        context = (given or Context()).over(persona.layer(), layer)
         tools = Toolset(await self.load_tools(settings)).only(context.tools)
         models, intents = self._models(context, settings), open_intents(settings)
         small = partial(self._open, context.cascade, context, settings) if context.cascade else None

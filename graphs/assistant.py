@@ -44,13 +44,17 @@ def build(
     """Build the assistant's graph. Keys, files and network are left alone until its first run.
 
     Args:
-        model: a chat model to use instead of the one that is set.
+        model: a chat model to use instead of the one that is set. One that a persona or a run's context names goes
+            before it.
         tools: tools of your own beside the built-in ones. One whose `metadata` does not say `{"effect": "read"}` counts
             as a write: it is not started ahead and not retried.
         knowledge: the documents to search, instead of the ones that are set.
         checkpointer: keeps threads between turns. The LangGraph server brings its own.
         store: LangGraph's store, for tools that use one.
         settings: settings to use instead of selfhelp.toml and the environment.
+
+    Raises:
+        SettingsError: one of the tools is none.
     """
     return assembled(Assistant(loader(tools or (), knowledge), model, settings), checkpointer, store)
 

@@ -40,7 +40,12 @@ def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> L
     Args:
         own: tools handed to the assistant beside the built-in ones.
         knowledge: the documents to search; those of the settings where None.
+
+    Raises:
+        SettingsError: one of the tools is none.
     """
+    for tool in own:
+        _check(tool, "tools")
     bound: list[BoundTool] = []
     servers: Servers | None = None
 
@@ -133,11 +138,14 @@ def import_tools(path: str) -> Iterator[BaseTool]:
     if callable(found) and not isinstance(found, BaseTool):
         found = _given(found, path)
     for tool in found if isinstance(found, list | tuple) else [found]:
-        if not isinstance(tool, BaseTool):
-            raise SettingsError(
-                f"tools: {path!r} gives {type(tool).__name__}, not a LangChain tool: decorate it with @tool"
-            )
+        _check(tool, f"tools: {path!r}")
         yield tool
+
+
+def _check(tool: object, where: str) -> None:
+    if not isinstance(tool, BaseTool):
+        name = getattr(tool, "__name__", type(tool).__name__)
+        raise SettingsError(f"{where}: {name} is not a LangChain tool: decorate it with @tool")
 
 
 def _given(function: Callable[[], Any], path: str) -> Any:

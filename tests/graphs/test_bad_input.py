@@ -420,3 +420,18 @@ async def test_a_message_of_content_blocks_is_understood(graph, model_server):
     model_server.will("Hello!")
     state = await graph.ainvoke({"messages": [HumanMessage([{"type": "text", "text": "hi"}])]}, THREAD)
     assert state["messages"][-1].text == "Hello!"
+
+
+async def test_a_model_that_is_handed_in_goes_before_the_one_that_is_set(tmp_path):
+    model = GenericFakeChatModel(messages=iter([AIMessage('{"answer": "From the one handed in."}')]))
+    settings = Settings(data_dir=tmp_path, model="compatible:nobody", base_url="http://127.0.0.1:1/v1")
+    state = await build(model=model, settings=settings).ainvoke(ask("hi"))
+    assert state["messages"][-1].text == "From the one handed in."
+
+
+def test_a_function_that_is_no_tool_is_refused_with_what_to_do():
+    def stock(sku: str) -> int:
+        return len(sku)
+
+    with pytest.raises(SettingsError, match="stock is not a LangChain tool: decorate it with @tool"):
+        build(tools=[stock])
