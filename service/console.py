@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -166,30 +166,36 @@ def as_json(answer: Answer | Question, thread: str) -> str:
 @contextmanager
 def progress(console: Console, label: str, *, in_bytes: bool = False) -> Iterator[Report]:
     """Show a progress bar once there is something to report, and give the function that reports (done, total)."""
+    with bars(console, in_bytes=in_bytes) as bar:
+        yield bar(label)
+
+
+@contextmanager
+def bars(console: Console, *, in_bytes: bool = False) -> Iterator[Callable[[str], Report]]:
+    """Show progress bars below one another, and give the function that makes one with a label. It is shown as above."""
     counted = DownloadColumn() if in_bytes else MofNCompleteColumn()
-    bar = Progress(
+    shown = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         counted,
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
     )
-    task = bar.add_task(label, total=None)
-    shown = False
 
-    def report(done: int, total: int) -> None:
-        nonlocal shown
-        if not shown:
-            shown = True
-            bar.start()
-        bar.update(task, completed=done, total=total)
+    def bar(label: str) -> Report:
+        task = shown.add_task(label, total=None, visible=False)
+
+        def report(done: int, total: int) -> None:
+            shown.start()
+            shown.update(task, completed=done, total=total, visible=True)
+
+        return report
 
     try:
-        yield report
+        yield bar
     finally:
-        bar.stop()
+        shown.stop()
 
 
 def _plain(text: str, style: str = "") -> Text:

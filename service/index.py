@@ -17,7 +17,7 @@ from agent.knowledge.library import open_base, source_of
 from agent.knowledge.sources.files import OnDisk
 from agent.knowledge.sources.watch import changes
 from agent.settings import Settings, SourceSettings
-from service.console import progress
+from service.console import bars, progress
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,15 @@ class _Indexing:
         """Index one source and report. A source that is missing does not keep others from their turn."""
         wanted = self.sources[source]
         try:
-            with progress(Console(stderr=True, quiet=self.as_json), f"Indexing {wanted.at}") as report:
+            with bars(Console(stderr=True, quiet=self.as_json)) as bar:
                 indexed = await self.base.index(
                     source,
                     collection=wanted.collection,
                     owner=wanted.owner,
                     prune=self.prune,
                     engine=self.engine,
-                    progress=report,
+                    progress=bar(f"Indexing {wanted.at}"),
+                    embedding=bar("Embedding passages"),
                 )
         except NoDocuments as error:
             if len(self.sources) == 1:

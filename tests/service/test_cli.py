@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.knowledge.ingest import SENT_AT_ONCE
 from tests.service.conftest import SELFHELP
+from tests.support import embedding_server
 from tests.support.model_server import Reply
 
 
@@ -238,6 +240,19 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_the_chat_goes_on(environment,
         terminal.read_until("Still here.")
         terminal.type("/quit\n")
         assert terminal.process.wait(30) == 0
+
+
+def test_in_a_terminal_the_passages_of_one_long_document_are_counted_as_they_are_embedded(environment, tmp_path):
+    sections = SENT_AT_ONCE + 7
+    (tmp_path / "long.md").write_text("\n\n".join(f"# Section {n}\n\nIt says {n}.\n" for n in range(sections)))
+    with embedding_server.serve() as embedding:
+        at_hand = {"SELFHELP_BASE_URL": embedding.url, "SELFHELP_KNOWLEDGE__EMBEDDER": "compatible:test"}
+        with Terminal([SELFHELP, "index", "long.md"], environment | at_hand | {"TERM": "xterm"}, tmp_path) as terminal:
+            terminal.read_until("Embedding passages")
+            terminal.read_until(f"0/{sections}")
+            embedding.answer_all()
+            terminal.read_until("1 added")
+            assert terminal.process.wait(30) == 0
 
 
 class Terminal:
