@@ -76,9 +76,9 @@ async def _named(groups: list[Used], settings: Settings) -> list[Used]:
     if not any(group.key for group in groups):
         return groups
     async with open_database(settings) as database:
-        keys = await Keys(database).all()
-    names = {key.id: f"{key.id} ({', '.join(filter(None, (key.owner, key.name)))})" for key in keys}
-    return [replace(group, key=names.get(group.key or "", group.key)) for group in groups]
+        names = await Keys(database).names()
+    labels = {key: f"{key} ({name})" for key, name in names.items()}
+    return [replace(group, key=labels.get(group.key or "", group.key)) for group in groups]
 
 
 def budget_line(standing: Standing) -> str:

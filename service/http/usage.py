@@ -17,6 +17,7 @@ from service.http.callers import Authenticated
 from service.http.owned import thread_of
 from service.http.problems import Problem
 from service.http.services import Shared
+from service.records.keys import Keys
 
 router = APIRouter(prefix="/api", tags=["Usage"])
 
@@ -41,6 +42,7 @@ class UsedBody(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     key: str | None = Field(description="The group.", examples=["2026-11-23"])
+    name: str | None = Field(None, description="Of an API key: whose it is, and what for.", examples=[None])
     calls: int = Field(description="Model calls.", examples=[12])
     input: int = Field(description="Tokens of prompts.", examples=[14000])
     cached: int = Field(description="Tokens of prompts that the provider had kept.", examples=[9000])
@@ -89,9 +91,9 @@ async def read_usage(
         raise Problem(403, "only an admin's key sees what others used", code="not_admin", param="owner")
     whose = None if owner == "*" else owner or caller.owner
     groups = await shared.ledger.used(Wanted(by, whose, _written(since), _written(until)))
-    return UsageBody(
-        items=[UsedBody.model_validate(group) for group in groups], total=UsedBody.model_validate(total(groups))
-    )
+    names = await Keys(shared.database).names() if by == "key" else {}
+    items = [UsedBody.model_validate(group).model_copy(update={"name": names.get(group.key or "")}) for group in groups]
+    return UsageBody(items=items, total=UsedBody.model_validate(total(groups)))
 
 
 @router.get("/budgets")

@@ -101,6 +101,10 @@ class Keys:
             rows = await connection.execute(select(*columns).order_by(keys.c.created))
             return [Key(**row) for row in rows.mappings()]
 
+    async def names(self) -> dict[str, str]:
+        """Return whose each key is and what for, by its id."""
+        return {key.id: ", ".join(filter(None, (key.owner, key.name))) for key in await self.all()}
+
     async def revoke(self, key_id: str) -> bool:
         """Revoke a key, and return whether there was one. Processes that run notice within `REVOKED_WITHIN`."""
         revoked = update(keys).where(keys.c.id == key_id, keys.c.revoked.is_(None)).values(revoked=time.time())

@@ -68,9 +68,9 @@ async def test_usage_by_key_counts_whatever_way_a_key_came_and_shows_nobody_anot
     question = {"model": "helpdesk", "messages": [{"role": "user", "content": "3?"}]}
     await bob.post("/v1/chat/completions", json=question)
     groups = [(await client.get("/api/usage?by=key")).json()["items"] for client in (ann, bob)]
-    assert [[(each["key"], each["calls"]) for each in of_key] for of_key in groups] == [
-        [(key_of(ann), 1)],
-        [(key_of(bob), 2)],
+    assert [[(each["key"], each["name"], each["calls"]) for each in of_key] for of_key in groups] == [
+        [(key_of(ann), "ann", 1)],
+        [(key_of(bob), "bob", 2)],
     ]
 
 
