@@ -13,7 +13,8 @@ from agent.errors import SettingsError
 from agent.settings import Settings
 from agent.toolset import BoundTool
 from agent.untrusted import visible
-from tools.openapi import Api, ApiFailed, load_api, unset
+from service.console import counted
+from tools.openapi import Api, ApiFailed, load_api, refused, unset
 
 _STYLES = {"read": "green", "write": "yellow"}
 
@@ -38,13 +39,15 @@ async def check(settings: Settings, console: Console, *, as_json: bool) -> bool:
                 console.print(Text.assemble((f"{wanted.name}: ", "bold"), (str(error), "red")), soft_wrap=True)
             continue
         if as_json:
-            _write(_facts(api, unset(wanted)), console)
+            _write(_facts(api, unset(wanted), refused(wanted, api.base_url)), console)
         else:
             show(
                 api.name, api.base_url, api.tools, (f"{each.operation}: {each.reason}" for each in api.skipped), console
             )
             for name in unset(wanted):
                 console.print(Text(f"  {name} is not set: its calls will fail", style="yellow"))
+            if reason := refused(wanted, api.base_url):
+                console.print(Text(f"  {reason}", style="yellow"), soft_wrap=True)
     return readable
 
 
@@ -52,13 +55,20 @@ def _write(facts: dict[str, object], console: Console) -> None:
     console.file.write(json.dumps(facts, ensure_ascii=False) + "\n")
 
 
-def _facts(api: Api, missing: list[str]) -> dict[str, object]:
+def _facts(api: Api, missing: list[str], reason: str | None) -> dict[str, object]:
     tools = [
         {"name": tool.name, "effect": tool.effect, "operation": tool.operation, "honours_key": tool.honours_key}
         for tool in map(BoundTool, api.tools)
     ]
     skipped = [{"operation": each.operation, "reason": each.reason} for each in api.skipped]
-    return {"name": api.name, "base_url": api.base_url, "tools": tools, "skipped": skipped, "unset": missing}
+    return {
+        "name": api.name,
+        "base_url": api.base_url,
+        "tools": tools,
+        "skipped": skipped,
+        "unset": missing,
+        "refused": refused,
+    }
 
 
 def show(name: str, place: str, tools: Sequence[BaseTool], skipped: Iterable[str], console: Console) -> None:
@@ -72,8 +82,8 @@ def show(name: str, place: str, tools: Sequence[BaseTool], skipped: Iterable[str
         console: where to show it.
     """
     left_out = list(skipped)
-    counted = f"  {len(tools)} tools, {len(left_out)} skipped"
-    console.print(Text.assemble((name, "bold"), f"  {visible(place)}", (counted, "dim")), soft_wrap=True)
+    count = f"  {counted(len(tools), 'tool')}, {len(left_out)} skipped"
+    console.print(Text.assemble((name, "bold"), f"  {visible(place)}", (count, "dim")), soft_wrap=True)
     for tool in map(BoundTool, tools):
         effect = (f"  {tool.effect:5} ", _STYLES[tool.effect])
         console.print(Text.assemble(effect, tool.name, (f"  {visible(tool.operation)}", "dim")), soft_wrap=True)

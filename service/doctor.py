@@ -159,12 +159,14 @@ async def _tools(settings: Settings) -> str:
 async def _apis(settings: Settings) -> str:
     if not settings.apis:
         return "none"
-    from tools.openapi import load_api, unset
+    from tools.openapi import load_api, refused, unset
 
     async def counted(wanted: ApiSettings) -> str:
         api = await load_api(wanted)
         if missing := unset(wanted):
             raise SelfhelpError(f"its credential is not there: set {', '.join(missing)}")
+        if reason := refused(wanted, api.base_url):
+            raise SelfhelpError(reason)
         return f"{len(api.tools)} tools, {len(api.skipped)} skipped"
 
     return await _each({wanted.name: counted(wanted) for wanted in settings.apis})

@@ -50,6 +50,19 @@ def test_each_tool_is_shown_with_what_it_does(check, shop, backend):
     assert ["read", "getOrder", "GET", "/orders/{order_id}"] in lines
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "192.168.0.7"])
+def test_a_private_address_that_only_the_document_names_is_told_before_calls_fail(check, tmp_path, host):
+    (tmp_path / "till.yaml").write_text(
+        f"openapi: 3.1.0\ninfo: {{title: Till, version: '1'}}\nservers: [{{url: 'http://{host}:1/'}}]\n"
+        "paths: {/a: {get: {operationId: a, responses: {'200': {description: a}}}}}\n"
+    )
+    settings = '[[apis]]\nname = "till"\nspec = "till.yaml"\n'
+    assert "its calls will fail" in check(settings).stdout
+    assert json.loads(check(settings, "--json").stdout)["refused"]
+    for named in ("allow_private = true", f'base_url = "http://{host}:1/"'):
+        assert "its calls will fail" not in check(settings + named).stdout
+
+
 def test_as_json_it_is_a_line_for_each_api(check, shop):
     done = check(shop(), "--json")
     assert done.returncode == 0, done.stderr

@@ -10,8 +10,9 @@ from socket import SOCK_STREAM, gaierror
 
 import httpx2
 
+from agent.apis import ApiSettings
 from tools.openapi.credentials import Secrets
-from tools.openapi.servers import Origin, origin
+from tools.openapi.servers import Origin, origin, written_out
 
 
 class Refused(Exception):
@@ -93,3 +94,19 @@ def is_public(address: str) -> bool:
             inner = IPv4Address(parsed.packed[12:])
         parsed = inner or parsed
     return parsed.is_global and not parsed.is_multicast
+
+
+def refused(settings: ApiSettings, base_url: str) -> str | None:
+    """Return why calls of an API will be refused: its document names a private address, and the settings do not."""
+    host = origin(base_url)[1]
+    if settings.allow_private or host in written_out(settings) or not (host == "localhost" or is_private(host)):
+        return None
+    return f"the document names the private address {host}: set base_url or allow_private, or its calls will fail"
+
+
+def is_private(host: str) -> bool:
+    """Tell whether a host is written as an IP address that is not one of the open internet."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return False
