@@ -19,6 +19,8 @@ from agent.knowledge.sources.watch import changes
 from agent.settings import Settings, SourceSettings
 from service.console import bars, progress
 
+SKIPPED_SHOWN = 10
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -118,9 +120,11 @@ def _show(name: str, report: IndexReport, console: Console) -> None:
     counts = {label: len(getattr(report, label)) for label in ("added", "changed", "unchanged", "removed")}
     counted = ", ".join(f"{count} {label}" for label, count in counts.items() if count) or "nothing to index"
     console.print(Text(": ".join(filter(None, (name, counted)))))
-    for label, left_out in (("skipped", report.skipped), ("failed", report.failed)):
-        for document, reason in left_out:
-            style = "red" if label == "failed" else "yellow"
-            console.print(Text.assemble((f"{label} ", style), f"{document}: {reason}"), soft_wrap=True)
+    for document, reason in report.skipped[:SKIPPED_SHOWN]:
+        console.print(Text.assemble(("skipped ", "yellow"), f"{document}: {reason}"), soft_wrap=True)
+    if more := len(report.skipped[SKIPPED_SHOWN:]):
+        console.print(Text.assemble(("skipped ", "yellow"), f"{more} more: --json tells which"), soft_wrap=True)
+    for document, reason in report.failed:
+        console.print(Text.assemble(("failed ", "red"), f"{document}: {reason}"), soft_wrap=True)
     if report.incomplete:
         console.print(Text.assemble(("incomplete ", "yellow"), report.incomplete), soft_wrap=True)

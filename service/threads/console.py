@@ -15,7 +15,7 @@ from typing import Any, Literal
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from agent.answer_store import AnswerStore
@@ -74,7 +74,9 @@ async def list_threads(settings: Settings, owner: str | None, limit: int, consol
     if not found:
         console.print("no threads yet: selfhelp chat begins one")
         return
-    table = Table("id", "owner", "title", "last news", "status", box=None)
+    table = Table(Column("id", no_wrap=True, overflow="fold"), "owner", "title", box=None)
+    table.add_column("last news", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for thread in found[:limit]:
         table.add_row(
             thread.id, Text(thread.owner or "–"), Text(titles[thread.id]), _when(thread.updated), thread.status

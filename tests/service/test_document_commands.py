@@ -96,6 +96,16 @@ def test_a_source_that_is_not_there_is_said(run, docs, arguments):
     assert "Traceback" not in done.stderr
 
 
+def test_of_many_files_that_are_no_documents_some_are_told(run, docs):
+    for number in range(30):
+        (docs / f"photo{number:02}.jpg").touch()
+    done = run("index", "docs")
+    assert "skipped photo09.jpg: not a kind of document that is read" in done.stdout
+    assert "skipped 20 more: --json tells which" in done.stdout
+    assert "photo29.jpg" not in done.stdout
+    assert len(json.loads(run("index", "docs", "--json").stdout)["skipped"]) == 30
+
+
 @pytest.mark.parametrize("command", [["index"], ["sources", "remove"], ["search", "shop", "--source"]])
 def test_an_empty_name_is_not_the_folder_that_one_is_in(run, docs, command):
     run("index", ".")
