@@ -61,14 +61,8 @@ def _facts(api: Api, missing: list[str], reason: str | None) -> dict[str, object
         for tool in map(BoundTool, api.tools)
     ]
     skipped = [{"operation": each.operation, "reason": each.reason} for each in api.skipped]
-    return {
-        "name": api.name,
-        "base_url": api.base_url,
-        "tools": tools,
-        "skipped": skipped,
-        "unset": missing,
-        "refused": refused,
-    }
+    found = {"name": api.name, "base_url": api.base_url, "tools": tools, "skipped": skipped}
+    return {**found, "unset": missing, "refused": reason}
 
 
 def show(name: str, place: str, tools: Sequence[BaseTool], skipped: Iterable[str], console: Console) -> None:
