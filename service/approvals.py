@@ -56,7 +56,11 @@ def _decided(action: dict[str, Any], place: str, console: Console) -> Decision:
 
 
 def _edited(args: Any, console: Console) -> Any:
-    written = click.edit(_pretty(args), extension=".json")
+    try:
+        written = click.edit(_pretty(args), extension=".json")
+    except click.ClickException as error:
+        console.print(Text(f"The editor failed ({error}). Nothing was changed.", style="red"))
+        return args
     if written is None:
         return args
     try:

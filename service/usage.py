@@ -42,7 +42,8 @@ async def show_usage(settings: Settings, wanted: Wanted, console: Console, *, as
         console.file.write(json.dumps(shown, ensure_ascii=False) + "\n")
         return
     if not groups:
-        console.print(NOTHING)
+        narrowed = wanted.owner or wanted.since or wanted.until
+        console.print("no model was asked by them, or then" if narrowed else NOTHING)
     else:
         console.print(_table(wanted, await _named(groups, settings) if wanted.by == "key" else groups))
     for each in standing:

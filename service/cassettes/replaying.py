@@ -22,7 +22,7 @@ from agent.knowledge.base import KnowledgeBase
 from agent.models.providers import Model
 from agent.plain import plain
 from agent.run import Assistant
-from agent.settings import Settings, load_settings
+from agent.settings import Knowledge, Settings, load_settings
 from agent.state import Passage
 from agent.toolset import BoundTool
 from graphs.assistant import assembled
@@ -83,7 +83,7 @@ async def replay(cassette: Cassette, settings: Settings, tools: Sequence[BaseToo
         tools: tools of one's own, as `build` takes them.
     """
     with TemporaryDirectory(prefix="selfhelp-replay-") as folder:
-        alone: dict[str, Any] = {"data_dir": Path(folder), "database_url": None, "mcp": []}
+        alone: dict[str, Any] = {"data_dir": Path(folder), "database_url": None, "mcp": [], "knowledge": Knowledge()}
         alone["apis"] = [api for api in settings.apis if is_file(api.spec)]
         # What is asked where nothing names a model follows from the key.
         alone["openai_api_key"] = SecretStr("none") if cassette.default.startswith("openai:") else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -63,8 +64,9 @@ def export_all(
     from service.threads.export import lines
 
     async def write() -> None:
-        async for line in lines(load_settings(), since.timestamp() if since else None):
-            console.file.write(f"{line}\n")
+        async with aclosing(lines(load_settings(), since.timestamp() if since else None)) as written:
+            async for line in written:
+                console.file.write(f"{line}\n")
 
     asyncio.run(write())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -52,7 +52,7 @@ def _body(message: Message) -> Iterator[str]:
         yield "Sources:\n\n" + "\n".join(lines)
 
 
-async def lines(settings: Settings, since: float | None) -> AsyncIterator[str]:
+async def lines(settings: Settings, since: float | None) -> AsyncGenerator[str]:
     """Yield every thread as JSON in one line, whoever's it is, with what is known of each answer's model calls.
 
     Those of the command line and of LangGraph's server, which have nobody's name, come behind those of the service.

@@ -51,7 +51,7 @@ def test_usage_is_shown_with_what_is_not_known_and_what_is_left(tmp_path):
     told = json.loads(shown(settings, Wanted("owner", owner="ann"), as_json=True))
     assert (told["total"]["cost"], told["total"]["known_cost"], told["total"]["reasoning"]) == (None, 0.5, 4)
     assert [(each["scope"], each["tokens"]) for each in told["budgets"]] == [("owner", 168), ("day", 168)]
-    assert "no model has been asked yet" in shown(settings, Wanted(owner="bob"))
+    assert "no model was asked by them, or then" in shown(settings, Wanted(owner="bob"))
 
 
 def test_usage_by_key_says_whose_key_it_is_and_what_for(tmp_path):

@@ -54,6 +54,14 @@ def test_an_edited_write_is_shown_with_its_difference_and_runs_as_it_is_then(run
     assert refunds() == ["1042 7.0"]
 
 
+def test_an_editor_that_fails_changes_nothing_and_one_is_asked_again(run, model_server, refunds):
+    model_server.will(PLAN, "Refunded.")
+    done = run("ask", "Refund order 1042.", stdin="e\na\n", EDITOR="false")
+    assert done.returncode == 0, done.stderr
+    assert "The editor failed" in done.stdout
+    assert refunds() == ["1042 5.0"]
+
+
 def test_an_edit_that_is_no_object_is_not_taken(run, model_server, refunds):
     model_server.will(PLAN, "Refunded.")
     done = run("ask", "Refund order 1042.", stdin="e\na\n", EDITOR="sed -i '1s/{/[/;$s/}/]/;s/\"[a-z]*\": //'")

@@ -29,6 +29,16 @@ def test_a_conversation_is_recorded_replayed_and_compared(run, model_server, tmp
     assert differs["diff"].splitlines()[-2:] == ["-Half is 30.", "+Half is 29.85."]
 
 
+def test_what_was_recorded_over_documents_is_replayed_without_them(run, model_server, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "hours.txt").write_text("The shop opens at nine on weekdays.\n")
+    (tmp_path / "selfhelp.toml").write_text('[knowledge]\nsources = ["docs"]\n')
+    model_server.will(Reply(calls=[("search", {"query": "opens"})]), "At nine [1].")
+    assert run("record", "hours.yaml", "When do you open?").returncode == 0
+    done = run("replay", "hours.yaml")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "cannot be read"), ("a: [", "no YAML"), ("turns: 1", "is no cassette: ")]
 )
