@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Why = Literal["cancelled", "lost", "released"]
@@ -16,12 +17,17 @@ _AGAIN = 1.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class _Work:
+    task: asyncio.Task[Any]
+    why: Why | None = None
+
+
 class Tasks:
     """Work by the run that it carries out."""
 
     def __init__(self) -> None:
-        self._working: dict[str, asyncio.Task[Any]] = {}
-        self._why: dict[str, Why] = {}
+        self._working: dict[str, _Work] = {}
         self._all: set[asyncio.Task[None]] = set()
 
     def __contains__(self, run_id: object) -> bool:
@@ -38,21 +44,22 @@ class Tasks:
             work: what is to be done. It alone is cancelled when the run is stopped.
             settle: called when the work has ended in any way, with its task, and why it was stopped if it was.
         """
-        working = asyncio.create_task(work, name=f"run {run_id}")
+        working = _Work(asyncio.create_task(work, name=f"run {run_id}"))
         self._working[run_id] = working
         self._keep(self._settled(run_id, working, settle))
 
-    def look_after(self, run_id: str, working: asyncio.Task[Any]) -> None:
+    def look_after(self, run_id: str, task: asyncio.Task[Any]) -> None:
         """Count work that others have started, and settle, as that of a run for as long as it goes on."""
+        working = _Work(task)
         self._working[run_id] = working
-        working.add_done_callback(lambda _: self._forget(run_id))
+        task.add_done_callback(lambda _: self._forget(run_id, working))
 
     def stop(self, run_id: str, why: Why) -> None:
         """Stop the work of a run, if there is any. The first reason counts."""
         working = self._working.get(run_id)
-        if working and not working.done() and run_id not in self._why:
-            self._why[run_id] = why
-            self._keep(_cancel(working))
+        if working and not working.task.done() and working.why is None:
+            working.why = why
+            self._keep(_cancel(working.task))
 
     async def stop_all(self) -> None:
         """Stop all work, since the process ends."""
@@ -61,19 +68,20 @@ class Tasks:
         while self._all:
             await asyncio.wait(self._all)
 
-    async def _settled(self, run_id: str, working: asyncio.Task[Any], settle: Settle) -> None:
-        await asyncio.wait([working])
+    async def _settled(self, run_id: str, working: _Work, settle: Settle) -> None:
+        await asyncio.wait([working.task])
         try:
-            await settle(working, self._why.get(run_id))
+            await settle(working.task, working.why)
         except Exception:
             # The run's lease runs out, and it is taken over.
             log.exception("what became of run %s is not recorded", run_id)
         finally:
-            self._forget(run_id)
+            self._forget(run_id, working)
 
-    def _forget(self, run_id: str) -> None:
-        del self._working[run_id]
-        self._why.pop(run_id, None)
+    def _forget(self, run_id: str, working: _Work) -> None:
+        # A run that waited may have been decided on, and go on, before it is all settled here.
+        if self._working.get(run_id) is working:
+            del self._working[run_id]
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
