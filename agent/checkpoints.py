@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.base.id import UUID
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -58,6 +59,17 @@ async def last_changes(checkpointer: BaseCheckpointSaver[Any]) -> dict[str, floa
         async with pool.connection() as connection, connection.cursor(row_factory=tuple_row) as cursor:
             rows = await (await cursor.execute(_LATEST)).fetchall()
     return {thread: _time_of(checkpoint) for thread, checkpoint in rows}
+
+
+async def last_change(checkpointer: BaseCheckpointSaver[Any], thread_id: str) -> float | None:
+    """Return when a thread last changed, in seconds since 1970; None where nothing is kept of it.
+
+    Args:
+        checkpointer: one that `open_checkpointer` gave.
+        thread_id: the thread.
+    """
+    latest = await checkpointer.aget_tuple(RunnableConfig(configurable={"thread_id": thread_id}))
+    return _time_of(latest.checkpoint["id"]) if latest else None
 
 
 def _time_of(checkpoint_id: str) -> float:

@@ -49,8 +49,9 @@ class Retention:
         """Delete what has had its time by now."""
         now = time.time()
         if self._policy.threads_days is not None:
-            for thread in await self._archive.unused_since(now - self._policy.threads_days * DAY):
-                await self._archive.delete(thread)
+            before = now - self._policy.threads_days * DAY
+            for thread in await self._archive.unused_since(before):
+                await self._archive.delete_unused(thread, before)
         if self._policy.documents_days is not None:
             for document in await self._documents.older_than(now - self._policy.documents_days * DAY):
                 await self._documents.delete(document)

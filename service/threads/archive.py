@@ -67,3 +67,7 @@ class Archive:
     async def delete(self, thread: Kept) -> None:
         """Delete a thread and all that is kept of it but what it cost."""
         await self._deletion.delete(thread.id, thread.owner)
+
+    async def delete_unused(self, thread: Kept, before: float) -> bool:
+        """Delete a thread if still nothing has happened in it since a time, and return whether that is so."""
+        return await self._deletion.delete_unused(thread.id, thread.owner, before)

@@ -117,7 +117,7 @@ async def delete_threads(settings: Settings, thread_ids: Sequence[str], console:
         found = [await room.find(thread_id) for thread_id in thread_ids]
         if busy := [thread.id for thread in found if thread.status == "running"]:
             raise NoThread(f"a run is under way in {', '.join(busy)}: wait for it, or cancel it, and delete then")
-        await _delete(room, found, console, yes=yes, as_json=False)
+        await _delete(room, found, console, yes=yes)
 
 
 async def prune_threads(settings: Settings, older: str | None, console: Console, *, dry: bool, as_json: bool) -> None:
@@ -138,14 +138,16 @@ async def prune_threads(settings: Settings, older: str | None, console: Console,
         raise SettingsError("say how old: --older 90d, or threads_days under [retention] in selfhelp.toml")
     seconds = seconds_of(older, "--older") if older is not None else (days or 0) * DAY
     async with _opened(settings) as room:
-        found = await room.archive.unused_since(time.time() - seconds)
+        before = time.time() - seconds
+        found = await room.archive.unused_since(before)
         if dry:
             _say(found, "would be deleted", console, as_json=as_json)
         else:
-            await _delete(room, found, console, yes=True, as_json=as_json)
+            deleted = [thread for thread in found if await room.archive.delete_unused(thread, before)]
+            _say(deleted, "deleted", console, as_json=as_json)
 
 
-async def _delete(room: _Room, found: Sequence[Kept], console: Console, *, yes: bool, as_json: bool) -> None:
+async def _delete(room: _Room, found: Sequence[Kept], console: Console, *, yes: bool) -> None:
     if not yes:
         for thread in found:
             title = thread.title or _first_words(await room.history.messages(thread.id))
@@ -153,7 +155,7 @@ async def _delete(room: _Room, found: Sequence[Kept], console: Console, *, yes: 
         typer.confirm("Delete what was said there, for good?", abort=True)
     for thread in found:
         await room.archive.delete(thread)
-    _say(found, "deleted", console, as_json=as_json)
+    _say(found, "deleted", console, as_json=False)
 
 
 def _say(found: Sequence[Kept], what: str, console: Console, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.records.tables import runs, threads
-from service.runs.records import UNDER_WAY, WAITING
+from service.runs.records import UNDER_WAY, WAITING, Busy, NoThread
 
 State = Literal["idle", "running", "waiting"]
 
@@ -119,10 +120,27 @@ class ThreadStore:
             await connection.execute(update(threads).where(*mine).values(**values, updated=time.time()))
         return await self.get(thread_id, owner)
 
-    async def delete(self, thread_id: str, owner: str) -> None:
-        """Delete a thread's row, and with it its runs, events and feedback."""
+    async def delete(self, thread_id: str, owner: str, *, before: float = math.inf) -> None:
+        """Delete a thread's row, and with it its runs, events and feedback.
+
+        Args:
+            thread_id: the thread.
+            owner: whose it is.
+            before: when it was last used at the latest.
+
+        Raises:
+            Busy: a run of it is under way.
+            NoThread: the owner has no such thread that was last used before then.
+        """
+        mine = (threads.c.id == thread_id, threads.c.owner == owner)
+        its_runs = delete(runs).where(runs.c.thread_id == thread_id, runs.c.owner == owner)
         async with self._database.begin() as connection:
-            await connection.execute(delete(threads).where(threads.c.id == thread_id, threads.c.owner == owner))
+            # PostgreSQL lets nobody add a run behind this, SQLite behind the next one, which is the first that writes.
+            await connection.execute(select(threads.c.id).where(*mine).with_for_update())
+            if any(await connection.scalars(its_runs.returning(_goes_on()))):
+                raise Busy("a run of this thread is under way: wait for it, or cancel it")
+            if not (await connection.execute(delete(threads).where(*mine, threads.c.updated < before))).rowcount:
+                raise NoThread("there is no such thread")
 
 
 async def all_threads(database: AsyncEngine) -> list[Thread]:
@@ -138,6 +156,11 @@ def _threads(owner: str) -> Select[Any]:
 def _everybodys() -> Select[Any]:
     status = case((_has_run(UNDER_WAY), literal("running")), (_has_run((WAITING,)), literal("waiting")), else_="idle")
     return select(*threads.c, status.label("status"))
+
+
+def _goes_on() -> ColumnElement[bool]:
+    """Return whether a run may still change its thread: one that was cancelled does not in a process that died."""
+    return and_(runs.c.status.in_(UNDER_WAY), or_(~runs.c.cancelled, runs.c.lease > time.time()))
 
 
 def _has_run(statuses: tuple[str, ...]) -> ColumnElement[bool]:
