@@ -23,7 +23,7 @@ _DEFINITION = re.compile(
     r"[ \t]+[\w$.:*]*\w)[!?]?\s*(?:[(<{:=;\[]|$|(?:extends|implements|for|do|is|as|where|returns|struct|enum|func)\b)"
 )
 _FUNCTION_VALUE = re.compile(
-    r"\s*(?P<what>(?P<holder>(?!))?(?:export[ \t]+)?(?:const|let|var)[ \t]+[\w$]+)[^=]*=[ ]*(?:async\b)?[ ]*"
+    r"\s*(?P<what>(?P<holder>(?!))?(?:export[ \t]+)?(?:const|let|var)[ \t]+[\w$]++)[^=]*+=[ ]*(?:async\b)?[ ]*"
     r"(?:function\b|\([^)]*\)[^=]*=>|\w+[ ]*=>)"
 )
 _ABOVE = ("@", "#", "//", "/*", "*", "--", ";")

@@ -17,7 +17,7 @@ for _parser in (_BLOCKS, _INLINE):
 # Inline Markdown can be made slow to parse, and a heading is shortened anyway.
 _LONGEST_PARSED = 10 * LONGEST_HEADING
 _FRONT_MATTER = re.compile(r"---[ \t]*[\r\n]+(?=[\w-]+:).*?[\r\n](?:---|\.\.\.)[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t\r]*$", re.MULTILINE)
+_FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 
 
 def outline(document: str) -> Outline:
@@ -40,8 +40,13 @@ def outline(document: str) -> Outline:
         else:
             blocks.append(start)
     titled = _FRONT_TITLE.search(matter)
-    titles = [shortened(titled[2]) if titled else "", *(heading.text for heading in headings), first_line(document)]
+    front_title = shortened(_unquoted(titled[1].strip())) if titled else ""
+    titles = [front_title, *(heading.text for heading in headings), first_line(document)]
     return Outline(next(filter(None, titles), ""), headings, [blocks, parts])
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] in ("'", '"') and value[1:].endswith(value[0]) else value
 
 
 def _plain(markdown: str) -> str:

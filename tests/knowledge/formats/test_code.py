@@ -85,6 +85,14 @@ def test_a_long_function_is_cut_between_lines() -> None:
     assert {chunk.heading for chunk in chunks} == {"def long"}
 
 
-@pytest.mark.parametrize("source", ["def a" + "(" * 100_000, "const a " * 50_000, "# a\n" * 50_000 + "def f():\n" * 50])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def a" + "(" * 100_000,
+        "const a " * 50_000,
+        "# a\n" * 50_000 + "def f():\n" * 50,
+        "let " + "a" * 1_000_000,
+    ],
+)
 def test_hostile_source_is_read_in_time(source: str) -> None:
     assert code(source)

@@ -97,6 +97,9 @@ def test_setext_headings_count() -> None:
     [
         ("---\ntitle: 'From the front'\ntags: [a]\n---\n# Heading\n\nText.", "From the front"),
         ("---\r\ntitle: Windows\r\n---\r\nText.", "Windows"),
+        ('---\ntitle: "What\'s" new  \n---\nText.', '"What\'s" new'),
+        ('---\ntitle: "\n---\nText.', '"'),
+        (f"---\ntitle: a{' ' * 400_000}b\n---\nText.", "a b"),
         ("---\n\nNot front matter: a rule.\n\n---\n\n# Heading", "Heading"),
         ("## Second level first\n\nText.", "Second level first"),
         ("A first line\n\nText.", "A first line"),
