@@ -19,8 +19,11 @@ from agent.errors import SettingsError
 REGIONS = ("US", "GB", "DE")
 
 _EMAIL = re.compile(r"[\w.%+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,63}")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}\b")
-_CARD = re.compile(r"(?<![\d.-])\d(?:[ -]?\d){12,18}(?![\d-]|\.\d)")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}+){3,8}\b", re.IGNORECASE)
+# In whatever groups where it stands alone; in the usual ones where its date, its code or another number is beside it.
+_CARD = re.compile(r"(?<![\d.-])(?<!\d )\d(?:[ -]?\d){12,18}(?![\d-]|[. ]\d)")
+_CARD_GROUPS = re.compile(r"(?<![\d.-])(?=(\d{4,19}(?:[ -]\d{3,6}){0,4})(?![\d-]|\.\d))")
+_CARD_DIGITS = range(13, 20)
 _SSN = re.compile(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])")
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w:]|\.\d)"
@@ -162,10 +165,14 @@ def _ibans(text: str) -> Iterator[Span]:
 def _cards(text: str) -> Iterator[Span]:
     from stdnum import luhn
 
-    for match in _CARD.finditer(text):
-        digits = re.sub(r"\D", "", match[0])
-        if digits[0] in "23456" and luhn.is_valid(digits):
-            yield (*match.span(), digits)
+    places = [match.span() for match in _CARD.finditer(text)]
+    for match in _CARD_GROUPS.finditer(text):
+        ends = [match.start() + group.end() for group in re.finditer(r"\d+", match[1])]
+        places += [(match.start(), end) for end in reversed(ends)]
+    for start, end in places:
+        digits = re.sub(r"\D", "", text[start:end])
+        if len(digits) in _CARD_DIGITS and digits[0] in "23456" and luhn.is_valid(digits):
+            yield start, end, digits
 
 
 def _ssns(text: str) -> Iterator[Span]:
