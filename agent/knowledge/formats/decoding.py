@@ -47,10 +47,19 @@ def _decoded(content: bytes, encodings: list[str]) -> str:
         with suppress(UnicodeDecodeError, LookupError):
             return content.decode(encoding)
     if b"\0" not in content:
+        text = content.decode("utf-8-sig", "replace")
+        if _is_mostly_sound(text):
+            return text
         for encoding in (_guess(content), _WINDOWS):
             with suppress(UnicodeDecodeError):
                 return content.decode(encoding)
     raise Unreadable("no text in UTF-8, UTF-16 or Windows-1252: save it as UTF-8")
+
+
+def _is_mostly_sound(text: str) -> bool:
+    """Tell whether most of what is beyond ASCII fitted when a text was read as UTF-8. By chance it hardly ever does."""
+    beyond_ascii = len(text) - len(text.encode("ascii", "ignore"))
+    return beyond_ascii > 2 * text.count("\ufffd")
 
 
 def _declared(charset: str | None) -> list[str]:
