@@ -9,6 +9,9 @@ from html.parser import HTMLParser
 from agent.knowledge.sources.addresses import normalised
 from agent.knowledge.sources.robots import AGENT
 
+# Wishes that have a colon too.
+_HAVE_VALUES = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
+
 
 @dataclass
 class Page:
@@ -51,9 +54,10 @@ def wishes(values: Iterable[str]) -> set[str]:
     """
     said: set[str] = set()
     for value in values:
-        agent, colon, rest = value.lower().partition(":")
-        if not colon or agent.strip() == AGENT:
-            said |= {word.strip() for word in (rest if colon else value.lower()).split(",")}
+        before, colon, after = value.lower().partition(":")
+        is_agent = colon and "," not in before and before.strip() not in _HAVE_VALUES
+        if not is_agent or before.strip() == AGENT:
+            said |= {word.strip() for word in (after if is_agent else value.lower()).split(",")}
     return said | {"noindex", "nofollow"} if "none" in said else said
 
 

@@ -101,6 +101,9 @@ def test_any_page_is_read(content) -> None:
         (["none"], {"none", "noindex", "nofollow"}),
         (["otherbot: noindex", "selfhelp: nofollow"], {"nofollow"}),
         (["noindex", "NoFollow,noarchive"], {"noindex", "nofollow", "noarchive"}),
+        (["max-image-preview:large, noindex"], {"max-image-preview:large", "noindex"}),
+        (["noindex, unavailable_after: 1 Jul 2030 15:00"], {"noindex", "unavailable_after: 1 jul 2030 15:00"}),
+        (["selfhelp: max-snippet:-1, nofollow", "otherbot: max-snippet:5, noindex"], {"max-snippet:-1", "nofollow"}),
         ([], set()),
     ],
 )
