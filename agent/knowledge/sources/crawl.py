@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from agent.knowledge.sources.files import read_file
 from agent.knowledge.sources.limits import Limits, megabytes
 from agent.knowledge.sources.pages import Page, read_page
 from agent.knowledge.sources.robots import Robots
+
+# For each page that may be asked for, addresses that are compared with what robots.txt allows.
+_LOOKED_AT = 10
 
 
 class Crawl:
@@ -46,13 +49,14 @@ class Crawl:
         self._names: set[str] = set()
         self._asked = 0
         self._bytes = 0
+        self._deciding = asyncio.Lock()
         self._pacing = asyncio.Lock()
         self._next_turn = 0.0
 
     async def documents(self) -> AsyncGenerator[Found, None]:
         """Yield each document once it is saved."""
         visits: set[asyncio.Task[Found | None]] = set()
-        self._enqueue(self._scope.start, 0)
+        await self._enqueue([self._scope.start], 0)
         try:
             while self._queue or visits:
                 while self._queue and len(visits) < self._limits.at_once:
@@ -66,9 +70,21 @@ class Crawl:
                 visit.cancel()
             await asyncio.gather(*visits, return_exceptions=True)
 
-    def _enqueue(self, address: str, depth: int) -> None:
-        if address in self._seen or not self._scope.holds(address) or not may_be_document(address):
-            return
+    async def _enqueue(self, addresses: Sequence[str], depth: int) -> None:
+        # In a thread, as a page may have thousands of links, and a robots.txt thousands of rules for each.
+        async with self._deciding:
+            await asyncio.to_thread(self._decide, addresses, depth)
+
+    def _decide(self, addresses: Sequence[str], depth: int) -> None:
+        for address in addresses:
+            if address in self._seen or not self._scope.holds(address) or not may_be_document(address):
+                continue
+            if len(self._seen) == _LOOKED_AT * self._limits.pages:
+                self._report.incomplete = f"more than {len(self._seen)} addresses, most of them not to be read"
+                return
+            self._take(address, depth)
+
+    def _take(self, address: str, depth: int) -> None:
         if self._asked == self._limits.pages:
             self._report.incomplete = f"more than {self._limits.pages} pages"
             return
@@ -95,7 +111,7 @@ class Crawl:
             return None
         self._bytes += len(answer.content)
         if answer.redirect:
-            self._redirected(address, answer.redirect, depth)
+            await self._redirected(address, answer.redirect, depth)
         elif answer.skipped:
             self._skip(address, answer.skipped)
         else:
@@ -108,24 +124,24 @@ class Crawl:
             await asyncio.sleep(self._next_turn - loop.time())
             self._next_turn = loop.time() + min(self._robots.delay, self._limits.longest_delay)
 
-    def _redirected(self, address: str, to: str, depth: int) -> None:
+    async def _redirected(self, address: str, to: str, depth: int) -> None:
         if address == self._scope.start and to == f"{address}/":
             self._scope = Scope(address, to)
         if not self._scope.holds(to):
             self._skip(address, f"leads elsewhere: to {to}")
             return
         self._moved.add(address)
-        self._enqueue(to, depth + 1)
+        await self._enqueue([to], depth + 1)
 
     async def _read(self, address: str, answer: Answer, depth: int) -> Found | None:
         page = await asyncio.to_thread(read_page, answer.content, address) if answer.kind == "html" else Page()
         asks = answer.asks | page.asks
-        for link in page.links if "nofollow" not in asks else []:
-            self._enqueue(link, depth + 1)
+        if "nofollow" not in asks:
+            await self._enqueue(page.links, depth + 1)
         if self._is_copy(address, page.canonical):
             assert page.canonical
             self._moved.add(address)
-            self._enqueue(page.canonical, depth + 1)
+            await self._enqueue([page.canonical], depth + 1)
             self._skip(address, f"a copy of {page.canonical}")
             return None
         if "noindex" in asks:

@@ -19,6 +19,7 @@ import pytest
 
 from agent.knowledge.documents import IndexReport, NoDocuments
 from agent.knowledge.sources import Limits, Site, open_source
+from agent.knowledge.sources.robots import Robots
 
 
 @dataclass
@@ -178,6 +179,16 @@ class TestRobots:
         assert report.skipped == [("private/a", "its robots.txt asks not to read it")]
         assert "/private/a" not in web.asked
 
+    async def test_are_compared_with_links_while_the_loop_goes_on(self, web, site, find, monkeypatch) -> None:
+        loop = asyncio.get_running_loop()
+
+        def allows(_: Robots, target: str) -> bool:
+            return asyncio.run_coroutine_threadsafe(asyncio.sleep(0, target != "/a"), loop).result()
+
+        monkeypatch.setattr(Robots, "allows", allows)
+        web.pages = {"/": links("a", "b"), "/a": "x", "/b": "x"}
+        assert sorted((await find(site()))[0]) == ["b", "index.html"]
+
     async def test_that_forbid_the_first_page_are_an_error(self, web, site, find) -> None:
         web.pages = {"/robots.txt": "User-agent: selfhelp\nDisallow: /", "/": "x"}
         assert "its robots.txt asks not to read it" in await failure(find, site())
@@ -328,6 +339,12 @@ class TestLimits:
         assert len(found) == 20
         assert report.incomplete == "more than 20 pages"
         assert len(web.asked) == 21
+
+    async def test_addresses_that_may_not_be_read_count_towards_a_limit(self, web, site, find) -> None:
+        web.pages = {"/robots.txt": "User-agent: *\nDisallow: /p/", "/": links(*(f"p/{n}" for n in range(99)))}
+        _, report = await find(site(pages=2))
+        assert report.incomplete == "more than 20 addresses, most of them not to be read"
+        assert len(report.skipped) == 19
 
     async def test_a_site_of_just_as_many_pages_is_complete(self, web, site, find) -> None:
         web.pages = {"/": links("a", "b", "./"), "/a": links("b", "/"), "/b": "x"}
