@@ -1,5 +1,6 @@
 // Requests to the service. Paths are relative to the page, wherever it is mounted.
 import { signal } from "./html.js";
+import { parse } from "./json.js";
 
 const KEY = "selfhelp-key";
 const BASE = new URL("api/", new URL(".", location.href));
@@ -63,7 +64,7 @@ export async function send(method, path, { json, headers, signal } = {}) {
 
 async function parsed(method, path, json) {
   const response = await send(method, path, { json });
-  return response.status === 204 ? null : response.json();
+  return response.status === 204 ? null : parse(await response.text());
 }
 
 export const get = (path) => parsed("GET", path);

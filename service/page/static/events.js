@@ -1,5 +1,6 @@
 // The events of a run, as they come over the wire: each once and in order, over as many connections as it takes.
 import { send } from "./api.js";
+import { parse } from "./json.js";
 
 const LONGEST_WAIT = 10_000;
 
@@ -15,7 +16,7 @@ export async function* parsed(stream) {
     rest = lines.pop();
     for (const line of lines) {
       if (line === "") {
-        if (event.data !== undefined) yield { ...event, data: JSON.parse(event.data) };
+        if (event.data !== undefined) yield { ...event, data: parse(event.data) };
         event = {};
       } else if (!line.startsWith(":")) {
         const [, field, content] = /^([^:]*):? ?(.*)$/.exec(line);

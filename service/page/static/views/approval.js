@@ -3,6 +3,7 @@ import { count, pretty } from "../format.js";
 import { difference } from "../diff.js";
 import { useFocus } from "../focus.js";
 import { html, useEffect, useRef, useState } from "../html.js";
+import { asWritten, exact } from "../json.js";
 import { decide } from "../turns.js";
 
 const REQUEST = /^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) (https?:\S+)$/m;
@@ -68,7 +69,7 @@ function Write({ action, decision, onDecided }) {
               : html`
                 <div class="buttons">
                   <button type="button" onClick=${() => setMode("reject")}>Reject</button>
-                  <button type="button" onClick=${() => setMode("edit")}>Edit</button>
+                  ${exact && html`<button type="button" onClick=${() => setMode("edit")}>Edit</button>`}
                   <button class="primary" type="button" onClick=${() => settle({ type: "approve" })}>Approve</button>
                 </div>
               `
@@ -92,11 +93,11 @@ function Request({ action }) {
   `;
 }
 
-// Spreads the JSON body over lines, where it is one.
+// Spreads the JSON body over lines, where it is one, and where that changes no number.
 function readable(text) {
   const body = text.indexOf("\n\n");
   try {
-    return `${text.slice(0, body + 2)}${pretty(JSON.parse(text.slice(body + 2)))}`;
+    return `${text.slice(0, body + 2)}${pretty(asWritten(text.slice(body + 2)))}`;
   } catch {
     return text;
   }
@@ -136,7 +137,7 @@ function Edit({ action, onDone, onCancel }) {
 
 function read(text) {
   try {
-    const args = JSON.parse(text);
+    const args = asWritten(text);
     const isObject = args !== null && typeof args === "object" && !Array.isArray(args);
     return isObject ? { args } : { wrong: "The arguments must be an object: {…}" };
   } catch (error) {
