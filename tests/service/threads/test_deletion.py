@@ -121,7 +121,7 @@ class Meanwhile(Archive):
 async def test_what_is_used_again_has_not_had_its_time(services, threads_of, model_server):
     gate = threading.Event()
     model_server.will("I am back.", Reply("One two three.", gate=gate))
-    answered, waits, unused = [await threads_of.create("ann") for _ in range(3)]
+    answered, waits, _ = [await threads_of.create("ann") for _ in range(3)]
     async with services.database.begin() as connection:
         await connection.execute(update(threads).values(updated=time.time() - 31 * DAY))
 
