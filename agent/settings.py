@@ -10,7 +10,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -99,6 +108,13 @@ class Settings(Context, BaseSettings):
         default_factory=RetentionSettings, description="How long threads and documents are kept."
     )
     database_url: SecretStr | None = Field(None, description="PostgreSQL address for threads; SQLite when unset.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_of_postgresql(cls, given: SecretStr | None) -> SecretStr | None:
+        if given and not given.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("only PostgreSQL keeps threads beside SQLite: write postgresql://user@host/name")
+        return given
 
     @model_validator(mode="after")
     def _sources_of_tools_have_names_of_their_own(self) -> Self:

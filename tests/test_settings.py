@@ -108,6 +108,13 @@ def test_a_mistake_names_the_key_and_not_the_value(monkeypatch):
     assert "my-secret" not in str(raised.value)
 
 
+def test_an_address_of_another_database_is_refused_without_its_password(monkeypatch):
+    monkeypatch.setenv("SELFHELP_DATABASE_URL", "mysql://ann:secret-word@db/help")
+    with pytest.raises(SettingsError, match="only PostgreSQL") as refused:
+        load_settings()
+    assert "secret-word" not in str(refused.value)
+
+
 def test_a_misspelt_setting_is_told_with_the_one_that_was_meant(tmp_path):
     (tmp_path / "selfhelp.toml").write_text('modle = "local"\n[knowledge]\nsorces = []\n')
     with pytest.raises(SettingsError, match=r"modle: there is no such setting; is it model\?"):
