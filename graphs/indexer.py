@@ -19,6 +19,7 @@ from langgraph.graph.state import CompiledStateGraph
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from agent.admins import refuse_others
 from agent.background import in_background
 from agent.errors import SettingsError
 from agent.knowledge.documents import IndexReport, NoDocuments
@@ -52,7 +53,8 @@ def build(
     """Build the indexer's graph. Keys, files and network are left alone until its first run.
 
     Its custom stream says `{"type": "progress", "source", "done", "found"}` after each document. Callers choose among
-    the sources that the settings name, and cannot add to them.
+    the sources that the settings name, and cannot add to them. On a server they must be administrators, as sources are
+    of many owners.
 
     Args:
         settings: settings to use instead of selfhelp.toml and the environment.
@@ -63,6 +65,7 @@ def build(
         return settings if settings is not None else await asyncio.to_thread(load_settings)
 
     async def choose(state: Wanted) -> Indexing:
+        refuse_others("index the sources of the settings")
         named = [source.at for source in (await current()).knowledge.sources]
         if not named:
             raise SettingsError("no source is set: add sources under [knowledge] in selfhelp.toml")

@@ -11,6 +11,7 @@ from typing import Any
 from langgraph_sdk import Auth
 
 from service.http.app import app
+from service.http.callers import Caller
 from service.http.problems import Problem
 
 auth = Auth()
@@ -21,18 +22,19 @@ async def authenticate(headers: dict[str, str]) -> Auth.types.MinimalUserDict:
     """Say who calls."""
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     try:
-        caller = await app.state.services.callers.of({"type": "http", "headers": raw})
+        caller: Caller = await app.state.services.callers.of({"type": "http", "headers": raw})
     except Problem as problem:
         raise Auth.exceptions.HTTPException(problem.status_code, str(problem.detail)) from None
-    return {
-        "identity": caller.owner,
-        "display_name": caller.owner,
-        "is_authenticated": True,
-        "context": caller.context,  # type: ignore[typeddict-unknown-key]  # Aegra keeps what else it is told
-    }
+    return caller.user
 
 
 @auth.on(resources="threads", actions="create_run")
 async def act_for_the_caller(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> Any:  # noqa: ARG001 - its name
     """Have a run act for whoever started it, whatever the client said of it: Aegra puts this over the request."""
     return {"context": ctx.user.context}  # type: ignore[attr-defined]  # what else it was told
+
+
+@auth.on(resources="crons", actions=["create", "update"])
+async def refuse_crons(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> Any:  # noqa: ARG001 - its names
+    """Refuse crons: Aegra starts their runs without asking, so they would act for anybody and outlive their key."""
+    raise Auth.exceptions.HTTPException(403, "there are no crons here: have a scheduler of your own start the runs")

@@ -5,7 +5,6 @@ The service's middleware has let the caller in by then, with the same keys and t
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import Any
 from urllib.parse import quote
 
@@ -13,27 +12,25 @@ from langgraph_sdk import Auth
 from sqlalchemy import select
 
 from agent.ledger.records import LOCAL
-from service.http.callers import Caller, caller_of
+from service.http.app import app
+from service.http.callers import caller_of
 from service.http.services import Services
+from service.records.keys import Keys
 from service.records.tables import threads
 
 OWNER = "owner"
 
 _SYSTEM = {"created_by": "system"}
-_USER = "langgraph_auth_user_id"
+_USER = "langgraph_auth_user"
+_USER_ID = "langgraph_auth_user_id"
 
 auth = Auth()
-_services: ContextVar[Services] = ContextVar("selfhelp_services")
-_caller: ContextVar[Caller | None] = ContextVar("selfhelp_caller", default=None)
 
 
 @auth.authenticate
 async def authenticate(scope: dict[str, Any]) -> Auth.types.MinimalUserDict:
     """Say who calls."""
-    caller = caller_of(scope)
-    _caller.set(caller)
-    _services.set(scope["app"].state.services)
-    return {"identity": caller.owner, "display_name": caller.owner, "is_authenticated": True}
+    return caller_of(scope).user
 
 
 @auth.on
@@ -47,7 +44,7 @@ async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dic
     """Keep threads and their runs to their owner, and have runs act for whoever started them."""
     owner = ctx.user.identity
     if ctx.action == "create_run":
-        _act_for(_who_is(owner), value["kwargs"])
+        await _act_for(ctx.user, value["kwargs"])
     if ctx.action == "create" or value.get("if_not_exists") == "create":
         await _refuse_others_thread(owner, value.get("thread_id"))
     if ctx.action in ("create", "create_run", "update"):
@@ -57,9 +54,10 @@ async def own_threads(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dic
 
 @auth.on.crons
 async def own_crons(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> dict[str, Any]:
-    """Keep crons to their owner. Their runs pass `own_threads` when they start."""
+    """Keep crons to their owner, and their runs, which pass `own_threads` as they start, to whoever made them."""
     if ctx.action in ("create", "update"):
         _sign(ctx.user.identity, value)
+        _remember(ctx.user, value.get("payload"))
     return {OWNER: ctx.user.identity}
 
 
@@ -82,18 +80,33 @@ async def own_store(ctx: Auth.types.AuthContext, value: dict[str, Any]) -> None:
     value["namespace"] = namespace if namespace[:1] == (own,) else (own, *namespace)
 
 
-def _who_is(owner: str) -> Caller:
-    """Return who calls; for a cron's run, which nobody calls, its owner without a key."""
-    caller = _caller.get()
-    return caller if caller and caller.owner == owner else Caller(owner)
+async def _act_for(user: Any, run: dict[str, Any]) -> None:
+    """Set a run's owner and key, whatever the client said of them.
 
-
-def _act_for(caller: Caller, run: dict[str, Any]) -> None:
-    """Set a run's owner and key, whatever the client said of them."""
-    run["context"] = {**(run.get("context") or {}), **caller.context}
+    Raises:
+        HTTPException: a cron starts it whose maker's key does not work any more.
+    """
     configurable = (run.get("config") or {}).get("configurable")
+    if configurable and "cron_id" in configurable:
+        await _refuse_without_key(user)
+    context = user["context"]
+    run["context"] = {**(run.get("context") or {}), **context}
     if configurable is not None:
-        configurable |= caller.context
+        configurable |= context
+
+
+async def _refuse_without_key(user: Any) -> None:
+    """Refuse a cron's run unless its maker's key works. Who came with a token, or sits at this machine, has none."""
+    context = user.get("context")
+    key = context and context["key_budget"]
+    if context is None or (key and not await Keys(_services().database).works(key["id"])):
+        raise Auth.exceptions.HTTPException(403, "the key that made this cron does not work any more")
+
+
+def _remember(user: Any, payload: dict[str, Any] | None) -> None:
+    """Note who makes a cron where LangGraph looks whom its runs act for. It takes that from no client."""
+    if payload and payload.get("config") is not None:
+        payload["config"].setdefault("configurable", {})[_USER] = dict(user)
 
 
 def _sign(owner: str, value: dict[str, Any]) -> None:
@@ -110,7 +123,7 @@ async def _refuse_others_thread(owner: str, thread_id: object) -> None:
     """Refuse the id of another's thread, which the service or an earlier process may have made in the same store."""
     if thread_id is None:
         return
-    holder = await _holder(_services.get(), str(thread_id))
+    holder = await _holder(_services(), str(thread_id))
     if holder not in (None, owner):
         raise Auth.exceptions.HTTPException(409, f"Thread with ID {thread_id} already exists")
 
@@ -124,4 +137,9 @@ async def _holder(services: Services, thread_id: str) -> str | None:
     if checkpoint is None:
         return None
     # One that nobody signed is of a time, or a program, that knew no owners.
-    return str(checkpoint.metadata.get(OWNER) or checkpoint.metadata.get(_USER) or LOCAL)
+    return str(checkpoint.metadata.get(OWNER) or checkpoint.metadata.get(_USER_ID) or LOCAL)
+
+
+def _services() -> Services:
+    services: Services = app.state.services
+    return services

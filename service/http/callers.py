@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from agent.admins import ADMIN
 from agent.budgets import KeyBudget, Limit
 from agent.ledger.records import LOCAL
 from agent.serving import ServiceSettings
@@ -18,6 +19,9 @@ from service.http.loopback import refuse_others
 from service.http.problems import Problem
 from service.http.tokens import Tokens
 from service.records.keys import PREFIX, Key, Keys
+
+if TYPE_CHECKING:
+    from langgraph_sdk import Auth
 
 _CALLER = "selfhelp.caller"
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -50,6 +54,17 @@ class Caller:
         """What a run that they start is told of them, whatever it was told before."""
         key = KeyBudget(id=self.key, **self.daily.model_dump()) if self.key else None
         return {"owner": self.owner, "key_budget": key and key.model_dump()}
+
+    @property
+    def user(self) -> Auth.types.MinimalUserDict:
+        """What a LangGraph server is told of them, and passes on to the runs and crons that they make."""
+        return {
+            "identity": self.owner,
+            "display_name": self.owner,
+            "is_authenticated": True,
+            "permissions": [ADMIN] if self.admin else [],
+            "context": self.context,  # type: ignore[typeddict-unknown-key]  # it keeps what else it is told
+        }
 
 
 class Callers:

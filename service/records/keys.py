@@ -19,6 +19,7 @@ REVOKED_WITHIN = 10.0  # seconds for which a process remembers a key that it has
 USED_EVERY = 60.0  # seconds between two records of a key's use
 
 _REMEMBERED = 10_000
+_SHOWN = [column for column in keys.c if column.name != "hash"]
 # Made once, as every request without a key begins with it.
 _ANY = select(exists().select_from(keys))
 
@@ -96,9 +97,8 @@ class Keys:
 
     async def all(self) -> list[Key]:
         """Return every key, the oldest first."""
-        columns = [column for column in keys.c if column.name != "hash"]
         async with self._database.connect() as connection:
-            rows = await connection.execute(select(*columns).order_by(keys.c.created))
+            rows = await connection.execute(select(*_SHOWN).order_by(keys.c.created))
             return [Key(**row) for row in rows.mappings()]
 
     async def names(self) -> dict[str, str]:
@@ -115,6 +115,12 @@ class Keys:
         """Whether a key was ever made. One that is revoked counts: taking the last away must not let everybody in."""
         async with self._database.connect() as connection:
             return bool(await connection.scalar(_ANY))
+
+    async def works(self, key_id: str) -> bool:
+        """Whether there is a key of this id that works now."""
+        async with self._database.connect() as connection:
+            row = (await connection.execute(select(*_SHOWN).where(keys.c.id == key_id))).mappings().first()
+        return row is not None and Key(**row).works
 
     async def find(self, text: str) -> Key | None:
         """Return the key that a text is, if it works."""

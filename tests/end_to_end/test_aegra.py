@@ -9,7 +9,7 @@ import httpx
 import pytest
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
-from langgraph_sdk.errors import AuthenticationError, NotFoundError
+from langgraph_sdk.errors import AuthenticationError, NotFoundError, PermissionDeniedError
 
 from tests.end_to_end.conversation import ask, let_go, plan_that_hangs, runs_of, texts, turn, until_it_hangs
 from tests.support import aegra, postgres
@@ -46,7 +46,7 @@ def instances(cluster, model) -> list[Aegra]:
 
 @pytest.fixture(scope="module")
 def keys(cluster) -> dict[str, str]:
-    return {owner: cluster[0].key(owner) for owner in ("ann", "bob")}
+    return {"ann": cluster[0].key("ann"), "bob": cluster[0].key("bob"), "root": cluster[0].key("root", "--admin")}
 
 
 @pytest.fixture
@@ -107,6 +107,23 @@ async def test_nobody_gets_in_without_a_key_or_to_anothers_thread(instances, cli
             await bob.threads.get_state(thread)
         with pytest.raises(NotFoundError):
             await bob.runs.create(thread, "assistant", input=ask("hi"))
+
+
+async def test_only_an_admin_indexes_the_sources_of_everybody(instances, keys):
+    told = {}
+    for owner in ("bob", "root"):
+        async with get_client(url=instances[0].url, headers={"Authorization": f"Bearer {keys[owner]}"}) as client:
+            thread = (await client.threads.create())["thread_id"]
+            run = await client.runs.create(thread, "indexer", input={})
+            await client.runs.join(thread, run["run_id"])
+            told[owner] = str(await client.runs.get(thread, run["run_id"]))
+    assert "only an admin may index" in told["bob"]
+    assert "no source is set" in told["root"]
+
+
+async def test_crons_are_refused_since_aegra_asks_nobody_as_their_runs_start(clients):
+    with pytest.raises(PermissionDeniedError):
+        await clients[0].crons.create("assistant", schedule="0 0 * * *", input=ask("hi"), context={"owner": "bob"})
 
 
 @pytest.mark.usefixtures("keys")  # where there are none, everybody on this machine gets in

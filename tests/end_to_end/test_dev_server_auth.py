@@ -8,10 +8,11 @@ import json
 import shutil
 import signal
 import uuid
+from dataclasses import replace
 
 import httpx2
 import pytest
-from langgraph_sdk import get_client
+from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.errors import ConflictError, NotFoundError
 from sqlalchemy import insert
 
@@ -20,18 +21,25 @@ from service.records.database import open_database
 from service.records.keys import Keys, NewKey
 from service.records.tables import threads
 from tests.end_to_end.conversation import ask, turn
-from tests.support.dev_server import DevServer, running
+from tests.support.dev_server import DevServer, running, wait_until
 from tests.support.model_server import ModelServer, Reply, serve
 
 SECRET = "the-moon-is-hollow"
+TOO_SMALL = "The budget of your key for today is too small for a model call"
 SERVICE_THREAD = str(uuid.UUID(int=77))
 
 
 class AuthServer(DevServer):
-    """A server whose runs can tell whom they act for."""
+    """A server whose runs can tell whom they act for, with a document of ann's. It looks for crons every second."""
 
     def _environment(self):
-        return {**super()._environment(), "SELFHELP_TOOLS": json.dumps(["tests.end_to_end.tools_that_tell:whose"])}
+        sources = [{"at": str(self.folder / "docs"), "owner": "ann"}]
+        return {
+            **super()._environment(),
+            "SELFHELP_TOOLS": json.dumps(["tests.end_to_end.tools_that_tell:whose"]),
+            "SELFHELP_KNOWLEDGE__SOURCES": json.dumps(sources),
+            "CRON_SCHEDULER_SLEEP_TIME": "1",
+        }
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +67,8 @@ def keys(tmp_path_factory):
 
 async def prepare(folder):
     async with open_database(Settings(data_dir=folder / "data")) as database:
-        made = {
-            owner: (await Keys(database).create(NewKey(owner, per_minute=100_000)))[1]
-            for owner in ("ann", "bob@example.com")
-        }
+        wanted = [NewKey("ann"), NewKey("bob@example.com"), NewKey("root", admin=True)]
+        made = {each.owner: (await Keys(database).create(replace(each, per_minute=100_000)))[1] for each in wanted}
         async with database.begin() as connection:
             row = {"id": SERVICE_THREAD, "owner": "ann", "title": SECRET, "origin": "api", "details": {}}
             await connection.execute(insert(threads).values(**row, created=1.0, updated=1.0))
@@ -71,7 +77,7 @@ async def prepare(folder):
 
 @pytest.fixture(scope="module")
 def guarded(keys, scripted):
-    with running(AuthServer(keys[0], scripted.url)) as server:
+    with running(AuthServer(keys[0], scripted.url, {"dismissals.md": f"# Dismissals\n\n{SECRET}.\n"})) as server:
         yield server
         assert [line for line in server.complaints() if "lock" in line] == []
 
@@ -85,6 +91,12 @@ async def ann(keys, guarded):
 @pytest.fixture
 async def bob(keys, guarded):
     async with get_client(url=guarded.url, api_key=keys[1]["bob@example.com"]) as client:
+        yield client
+
+
+@pytest.fixture
+async def root(keys, guarded):
+    async with get_client(url=guarded.url, api_key=keys[1]["root"]) as client:
         yield client
 
 
@@ -202,6 +214,40 @@ async def test_a_run_acts_for_who_started_it_whatever_they_say(bob, script):
         state = await bob.runs.wait(thread, graph, input=ask("whose?"), **options)
         (told,) = [message["content"] for message in state["messages"] if message["type"] == "tool"]
         assert told == "owner bob@example.com", (graph, options)
+
+
+async def test_only_an_admin_indexes_the_sources_of_everybody(bob, root):
+    made = await bob.assistants.create("indexer")
+    for graph in ("indexer", made["assistant_id"]):
+        told = await bob.runs.wait(None, graph, input={"prune": True}, raise_error=False)
+        assert "only an admin may index" in told["__error__"]["message"]
+        assert "dismissals" not in str(told)
+    state = await root.runs.wait(None, "indexer", input={})
+    assert [report["added"] for report in state["reports"]] == [["dismissals.md"]]
+
+
+async def test_the_runs_of_a_cron_keep_to_the_budget_of_its_key_and_end_with_it(keys, guarded, script):
+    every_second = {"schedule": "* * * * * *", "input": ask("hi"), "on_run_completed": "keep"}
+    forged = {"context": {"owner": "ann", "key_budget": None}}
+    async with open_database(Settings(data_dir=keys[0] / "data")) as database:
+        key, text = await Keys(database).create(NewKey("carl", daily_tokens=1, per_minute=100_000))
+        _, other = await Keys(database).create(NewKey("carl", per_minute=100_000))
+        with get_sync_client(url=guarded.url, api_key=text) as carl:
+            for name, options in {"honest": {}, "forged": forged}.items():
+                carl.crons.create("assistant", **every_second, **options, metadata={"cron": name})
+                await asyncio.to_thread(wait_until, lambda name=name: answers_of(carl, name))
+                assert {answer.split(":")[0] for answer in answers_of(carl, name)} == {TOO_SMALL}
+        await Keys(database).revoke(key.id)
+    await asyncio.to_thread(wait_until, lambda: "the key that made this cron does not work" in guarded.log)
+    with get_sync_client(url=guarded.url, api_key=other) as carl:
+        for cron in carl.crons.search():
+            carl.crons.delete(cron["cron_id"])
+
+
+def answers_of(client, cron):
+    """Return what the runs of a cron have answered so far."""
+    found = client.threads.search(metadata={"cron": cron}, status="idle")
+    return [thread["values"]["messages"][-1]["content"] for thread in found if thread["values"]]
 
 
 async def test_a_protocol_of_agents_keeps_to_its_caller(keys, guarded, bob, anns, script):

@@ -99,9 +99,9 @@ class Aegra:
             assert time.monotonic() < deadline, "Aegra does not answer"
             time.sleep(0.1)
 
-    def key(self, owner: str) -> str:
+    def key(self, owner: str, *options: str) -> str:
         """Make a key for a person."""
-        command = [str(self.python.with_name("selfhelp")), "keys", "create", "--owner", owner, "--json"]
+        command = [str(self.python.with_name("selfhelp")), "keys", "create", "--owner", owner, "--json", *options]
         made = subprocess.run(command, cwd=self.folder, env=self._environment(), capture_output=True, check=True)
         return str(json.loads(made.stdout)["key"])
 
