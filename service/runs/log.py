@@ -39,6 +39,9 @@ _LAST_NUMBERS = (
     .where(events.c.run_id.in_(bindparam("ids", expanding=True)))
     .group_by(events.c.run_id)
 )
+_FROM = select(events.c.run_id, events.c.number, events.c.event, events.c.data).where(
+    events.c.run_id.in_(bindparam("ids", expanding=True)), events.c.number >= bindparam("first")
+)
 _INSERT = insert(events)
 
 
@@ -55,6 +58,10 @@ class _Entry:
 class _Row:
     entry: _Entry
     number: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.entry.run.id, self.number
 
     @property
     def seen(self) -> Event:
@@ -199,12 +206,17 @@ class EventLog:
 
     async def _write(self, entries: Sequence[_Entry]) -> None:
         rows: list[_Row] = []
-        for attempt, pause in enumerate((*RETRY_AFTER, None)):
+        held: Collection[str] = ()
+        for pause in (*RETRY_AFTER, None):
             try:
                 async with self._database.begin() as connection:
                     held = await self._held(connection, entries)
+                    # A commit that seemed to fail may have written them all the same.
+                    there = await _there(connection, rows) if rows else ()
+                    # What is lost since the attempt before is numbered by others now.
+                    rows = [row for row in rows if row.entry.run.id in held or row.place in there]
                     rows = rows or await self._numbered(connection, [each for each in entries if each.run.id in held])
-                    await _insert(connection, await _missing(connection, rows) if attempt else rows)
+                    await _insert(connection, [row for row in rows if row.place not in there])
                 break
             except (SQLAlchemyError, OSError):
                 if pause is None:
@@ -215,6 +227,8 @@ class EventLog:
             self.tell(row.entry.run.id, [row.seen])
             if row.entry.outcome:
                 self.forget(row.entry.run.id)
+        for run_id in {entry.run.id for entry in entries}.difference(held):
+            self.forget(run_id)
 
     async def _held(self, connection: AsyncConnection, entries: Sequence[_Entry]) -> Collection[str]:
         """Return which of the runs are still this process's. Nobody takes them before the transaction ends."""
@@ -265,10 +279,11 @@ async def _last_numbers(connection: AsyncConnection, ids: Collection[str]) -> di
     return dict((await connection.execute(_LAST_NUMBERS, {"ids": list(ids)})).all())
 
 
-async def _missing(connection: AsyncConnection, rows: Sequence[_Row]) -> Sequence[_Row]:
-    """Return the rows that are not there: a commit that seemed to fail may have written them all the same."""
-    there = await _last_numbers(connection, {row.entry.run.id for row in rows})
-    return [row for row in rows if row.number > there.get(row.entry.run.id, 0)]
+async def _there(connection: AsyncConnection, rows: Sequence[_Row]) -> Collection[tuple[str, int]]:
+    """Return the places of the rows that are on record. Where a run was lost, others' events may be there instead."""
+    asked = {"ids": {row.entry.run.id for row in rows}, "first": min(row.number for row in rows)}
+    found = {(run_id, number): Event(number, *rest) for run_id, number, *rest in await connection.execute(_FROM, asked)}
+    return {row.place for row in rows if found.get(row.place) == row.seen}
 
 
 async def _insert(connection: AsyncConnection, rows: Sequence[_Row]) -> None:
