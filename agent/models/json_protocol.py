@@ -15,6 +15,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from langchain_core.messages import (
@@ -27,8 +28,8 @@ from langchain_core.messages import (
     ToolMessage,
 )
 from langchain_core.messages.tool import tool_call_chunk
-from simpleeval import simple_eval
 
+from agent.arithmetic import DIGITS, NotCalculable, calculate
 from agent.attribution import attributed
 from agent.errors import BrokenReply
 from agent.state import Source, turn_of
@@ -48,6 +49,7 @@ _OPENING = re.compile(
 )
 _NUMBER = re.compile(r" \[([0-9]+)\]$")
 _A_NUMBER = re.compile(r"\s*-?[0-9.]+\s*")
+_CENTS = Context(prec=DIGITS + 2, rounding=ROUND_HALF_UP)
 _SEPARATOR = re.compile(r"[\s,]*")
 # The part of a JSON string that can be decoded already: no half escape, no half surrogate pair.
 _DECODABLE = re.compile(
@@ -293,11 +295,11 @@ def _place(source: dict[str, Any]) -> str:
 
 def _calculated(expression: str) -> str:
     try:
-        value = simple_eval(expression)
-        written_out = str(value) if isinstance(value, int) else format(value, ".2f").removesuffix(".00")
-        return written_out if _A_NUMBER.fullmatch(expression) else f"{expression} = {written_out}"
-    except Exception:  # noqa: BLE001  it is the model's text: what cannot be calculated is shown as it stands
-        return expression
+        value = calculate(expression)
+    except NotCalculable:
+        return expression  # it is the model's text: what cannot be calculated is shown as it stands
+    written_out = f"{value.quantize(Decimal('0.01'), context=_CENTS):f}".removesuffix(".00")
+    return written_out if _A_NUMBER.fullmatch(expression) else f"{expression} = {written_out}"
 
 
 def _signature(function: dict[str, Any]) -> str:

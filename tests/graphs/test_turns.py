@@ -64,7 +64,7 @@ async def test_a_chain_costs_two_model_calls_and_keeps_types(graph, model_server
         {"expression": "16.5 * 2"},
     ]
     assert [step["status"] for step in state["plan"]] == ["finished"] * 4
-    assert [m.content for m in state["messages"] if isinstance(m, ToolMessage)][2:] == ["16.5", "33.0"]
+    assert [m.content for m in state["messages"] if isinstance(m, ToolMessage)][2:] == ["16.5", "33"]
     assert shop.runs == {"order": 1, "price": 2, "total": 1}
 
 
