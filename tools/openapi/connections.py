@@ -64,7 +64,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def _addresses(self, url: httpx2.URL) -> list[str]:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, type=SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(_ascii_host(url), url.port, type=SOCK_STREAM)
         except (gaierror, UnicodeError):
             raise httpx2.ConnectError(f"{url.host} is not known") from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -81,8 +81,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             url = url.copy_merge_params(self._secrets.query)
         headers = httpx2.Headers(request.headers)
         headers.update(self._secrets.headers)
-        extensions = {**request.extensions, "sni_hostname": request.url.host}
+        extensions = {**request.extensions, "sni_hostname": _ascii_host(request.url)}
         return httpx2.Request(request.method, url, headers=headers, stream=request.stream, extensions=extensions)
+
+
+def _ascii_host(url: httpx2.URL) -> str:
+    """Return a host as the Host header names it. Python's own encoding makes another name of some, such as of straße."""
+    return url.raw_host.decode("ascii")
 
 
 def is_public(address: str) -> bool:

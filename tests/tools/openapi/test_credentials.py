@@ -216,6 +216,21 @@ async def test_the_cloud_metadata_address_of_a_document_is_refused(load):
         await tool.ainvoke({})
 
 
+async def test_a_name_beyond_ascii_is_looked_up_as_the_request_names_it(load, server, monkeypatch):
+    loop = asyncio.get_running_loop()
+    port = int(server.url.rpartition(":")[2])
+    lookups = []
+
+    async def name_server(host, port, **_):
+        lookups.append(host)
+        return [(None, None, 0, "", ("127.0.0.1", port))]
+
+    [tool] = (await load(GET, base_url=f"http://straße.example:{port}", allow_private=True)).tools
+    monkeypatch.setattr(loop, "getaddrinfo", name_server)
+    assert await tool.ainvoke({}) == {}
+    assert server.last.headers["host"] == f"{lookups[0]}:{port}" == f"xn--strae-oqa.example:{port}"
+
+
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1",
