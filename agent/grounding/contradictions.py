@@ -81,14 +81,18 @@ class _Statement:
 
     def _alike(self, other: _Statement) -> bool:
         """Whether the headings leave it open that the statements are of the same."""
-        if len(self.words & other.words) > _FEWEST_SHARED:
-            return True
         ours, theirs = self.above - other.above - other.words, other.above - self.above - self.words
         if not ours or not theirs:
             return True
+        heading = _meaning(self.source["heading"])
+        topic = heading if heading == _meaning(other.source["heading"]) else set()
         # "E-bike City" and "E-bike Trail" are two things; "Delivery" and "Price list" two documents.
-        siblings = bool(self.above & other.above - self.words)
-        return self.prose and other.prose and not siblings and not any(map(str.isdigit, ours | theirs))
+        siblings = bool(self.above & other.above - self.words - topic)
+        full = (self.prose and other.prose) or len(self.words & other.words) > _FEWEST_SHARED
+        if siblings or not full or any(map(str.isdigit, ours | theirs)):
+            return False
+        # A sentence that names no heading above it leaves it to them to say what it is about.
+        return bool(topic or self.above & self.words or other.above & other.words)
 
 
 def contradictions(sources: Iterable[Source]) -> list[Contradiction]:
@@ -129,7 +133,7 @@ def _clauses(sentence: str) -> Iterator[str]:
     start = 0
     for end in _CLAUSE.finditer(sentence):
         clause = sentence[start : end.start()]
-        if end[0] == ":" and not numbers(clause):
+        if end[0] == ":":
             continue
         yield clause
         start = end.end()
@@ -145,7 +149,7 @@ def _read(clause: str, subject: str, source: Source, above: Collection[str]) -> 
     values = tuple(_value(number, measure) for number in found)
     text = " to ".join(number.text for number in found) if len(found) <= 2 else clause.strip()  # noqa: PLR2004
     words = _meaning(_without(subject, [number.text for number in found]))
-    yield _Statement(source, frozenset(words), frozenset(above), measure, values, text, ":" not in clause)
+    yield _Statement(source, frozenset(words), frozenset(above), measure, values, text, ": " not in clause)
 
 
 def _measure(number: Number) -> str:
