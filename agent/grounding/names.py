@@ -30,7 +30,7 @@ _MARK = re.compile(rf"{_URL}|{_EMAIL}|{_PHONE}|{_CODE}")
 # Numbers with something behind or before them that make no code.
 _NO_CODE = re.compile(
     r"[0-9]+(?:st|nd|rd|th|x|k|am|pm|s|er)|[0-9]+x[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]+|[0-9T]+"
-    r"|[0-9]+(?:-[a-zäöü]{2,}){1,3}|[0-9]+h[0-9]*|[A-Z]{3}[0-9]+|[0-9/-]+|v[0-9]+"
+    r"|[0-9]+(?:-[a-zäöü]{2,}){1,3}|[0-9]+h[0-9]*|[A-Z]{3}[0-9]+|[0-9/-]+|v[0-9]+|[0-9]{2}Z"
 )
 _NUMBER_AND_UNIT = re.compile(r"[0-9]+-?(?P<unit>[^\W\d_]+2?)")
 _WORD = re.compile(

@@ -31,7 +31,8 @@ _NUMBER = re.compile(
     rf"|(?P<idiom>\b24/7\b)"
     rf"|(?P<currency>(?<![0-9])(?<![0-9][ \u00a0\u202f])(?:{_BEFORE})[ \u00a0\u202f]?)?"
     rf"(?<![0-9])(?P<digits>(?:{_GROUPED}|{_SPACED}|{_PLAIN})(?![0-9]))"
-    rf"|(?P<fraction>[½¼¾]))|(?<!\w)(?=[^\W\d_])(?:{dates.WORDED}|{words.WORDS})|(?P<zone>(?<=[0-9])[+-][0-9]{{2}}:[0-9]{{2}}\b)"
+    rf"|(?P<fraction>[½¼¾]))|(?<!\w)(?=[^\W\d_])(?:{dates.WORDED}|{words.WORDS})|"
+    r"(?P<zone>(?:(?<=[0-9])\+|(?<=:[0-9]{2}:[0-9]{2})-)[0-9]{2}:[0-9]{2}\b)"
 )
 _FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 _UNIT = re.compile(

@@ -33,6 +33,30 @@ def test_what_a_passage_says_is_not_flagged():
     assert flagged("You have thirty days [1]; the label is €4.90 [2].", searched(RETURNS, FEE)) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("Placed at 2025-05-05T15:00:00Z.", "It was placed at 15:00 [1]."),
+        ("Placed at 2025-05-05T15:00Z.", "It was placed at 3 pm [1]."),
+        ("Placed at 2025-05-05T15:00:00.123456-05:00.", "It was placed at 3 pm on 5 May 2025 [1]."),
+        ("Open 09:00-18:00.", "We are open from 9 am until 6 pm [1]."),
+    ],
+)
+def test_what_a_passage_says_in_another_form_is_not_flagged(said, answer):
+    assert flagged(answer, searched(passage(1, "Facts", said))) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "answer", "wrong"),
+    [
+        ("Open 09:00-18:00.", "We are open 09:00-22:00 [1].", ["22:00"]),
+        ("Placed at 2025-05-05T15:00:00-05:00.", "It was placed at 5:00 [1].", ["5:00"]),
+    ],
+)
+def test_what_a_passage_says_otherwise_is_flagged(said, answer, wrong):
+    assert [text for _, text, _ in flagged(answer, searched(passage(1, "Facts", said)))] == wrong
+
+
 def test_a_number_and_a_name_from_nowhere_are_flagged():
     assert flagged("You have 60 days, and Klarna pays it back [1].", searched(RETURNS)) == [
         ("name", "Klarna", NOWHERE),
