@@ -9,6 +9,7 @@ from langchain_core.messages import AnyMessage
 from agent.grounding import names
 from agent.grounding.contradictions import contradictions
 from agent.grounding.evidence import Evidence, Given
+from agent.grounding.language import reads_as_english
 from agent.grounding.names import Name
 from agent.grounding.numbers import Number, numbers
 from agent.grounding.sentences import Sentence, sentences
@@ -34,7 +35,7 @@ def flags_of(answer: str, messages: Sequence[AnyMessage], own: Iterable[str] = (
     """
     evidence = Evidence(messages, own)
     said = list(sentences(answer[:LONGEST_ANSWER]))
-    english = names.reads_as_english(" ".join(sentence.text for sentence in said))
+    english = reads_as_english(" ".join(sentence.text for sentence in said))
     found = [flag for sentence in said for flag in _of_sentence(sentence, evidence, english=english)]
     if rests_on_nothing(said, messages, evidence):
         found.append(Flag(kind="unsupported", text="", detail=UNSUPPORTED))

@@ -46,8 +46,6 @@ _COMMON = frozenset(
     dec mr mrs ms dr prof pdf faq url id qr pin sms tv pc usb gps http https html json sql csv api am pm eu iso utc asap
     ps nb etc note yes no version order step""".split()  # noqa: SIM905
 ) | frozenset(code.casefold() for code in units.CURRENCIES)
-_FEWEST_WORDS = 5
-_ENGLISH = 0.15
 
 
 @dataclass(frozen=True)
@@ -123,13 +121,6 @@ def numbered(text: str) -> dict[str, set[str]]:
     for word, number in _NUMBERED.findall(text):
         found.setdefault(stem(word), set()).add(number)
     return found
-
-
-def reads_as_english(text: str) -> bool:
-    """Whether a text is English, as far as its commonest words tell. A few words count as English."""
-    found = _PART.findall(text.casefold())
-    share = sum(word in FUNCTION_WORDS for word in found) / max(1, len(found))
-    return len(found) < _FEWEST_WORDS or share >= _ENGLISH
 
 
 def names(sentence: str) -> Iterator[Name]:
