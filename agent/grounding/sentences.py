@@ -6,18 +6,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.grounding.language import reads_as_english
+
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(?:.*?^ {0,3}\1[`~]*[ \t]*$|.*)", re.MULTILINE | re.DOTALL)
 _CODE_SPAN = re.compile(r"(?<!`)(?P<run>`{1,3})(?!`)(?P<code>[^`\n]{1,300})(?P=run)(?!`)")
-_EMPHASIS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)|`+|~~")
+# A star between digits or between spaces multiplies.
+_EMPHASIS = re.compile(r"(?<!\*)(?!(?<=[0-9])\*+[0-9]|(?<=\s)\*\s)\*+|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)|`+|~~")
 _HEADING = re.compile(r" {0,3}#{1,6} ")
 # Marks of quotes and lists, and numbers of headings.
-_OPENING = re.compile(r"[ \t]*(?:>[ \t]*){0,5}(?:#{1,6} (?:[0-9.]{1,8} )?|(?:[-+•–]|[0-9]{1,3}[.)])(?:[ \t]+|\Z))?")
+_OPENING = re.compile(r"[ \t]*(?:>[ \t]*){0,5}(?:#{1,6} (?:[0-9.]{1,8} )?|(?:[-+*•–]|[0-9]{1,3}[.)])(?:[ \t]+|\Z))?")
 _RULE = re.compile(r"[\s|:=-]+")
 _CITATION = re.compile(r"[ \t]*\[([0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*)\]")
 _END = re.compile(
-    r"(?P<word>[^\W\d_]{0,8})[.!?…]+[\"”’)]*(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
+    r"(?P<word>[^\W\d_]{0,8})(?P<ordinal>(?<=(?<![\w.,])[0-9])|(?<=(?<![\w.,])[0-9]{2}))?(?<![.!?…])[.!?…]++"
+    r"[\"”’)]*+(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
 )
-_ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc".split())  # noqa: SIM905
+_ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc abs art fig".split())  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,13 @@ def sentences(answer: str) -> Iterator[Sentence]:
     Args:
         answer: the answer. Code in it is left out.
     """
+    english = reads_as_english(answer)
     for line in _CODE_SPAN.sub(_word_of_code, _FENCE.sub("", answer)).splitlines():
         if _RULE.fullmatch(line):
             continue
         heading = bool(_HEADING.match(line))
         said = _OPENING.sub("", line, count=1)
-        for piece in _pieces(said):
+        for piece in _pieces(said, english=english):
             cited = [int(number) for found in _CITATION.findall(piece) for number in found.split(",")]
             text = _EMPHASIS.sub("", _CITATION.sub("", piece)).strip()
             if text or cited:
@@ -58,10 +63,12 @@ def _word_of_code(span: re.Match[str]) -> str:
     return "" if " " in span["code"] else span["code"]
 
 
-def _pieces(line: str) -> Iterator[str]:
+def _pieces(line: str, *, english: bool) -> Iterator[str]:
     start = 0
     for end in _END.finditer(line):
-        if end["word"].casefold() not in _ABBREVIATIONS:
+        # "am 3. Oktober", "der 2. Artikel"
+        ordinal = end["ordinal"] is not None and not english and line[end.end()].isalpha() and "[" not in end[0]
+        if not ordinal and end["word"].casefold() not in _ABBREVIATIONS:
             yield line[start : end.end()]
             start = end.end()
     yield line[start:]

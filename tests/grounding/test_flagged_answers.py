@@ -40,6 +40,11 @@ def test_what_a_passage_says_is_not_flagged():
         ("Placed at 2025-05-05T15:00Z.", "It was placed at 3 pm [1]."),
         ("Placed at 2025-05-05T15:00:00.123456-05:00.", "It was placed at 3 pm on 5 May 2025 [1]."),
         ("Open 09:00-18:00.", "We are open from 9 am until 6 pm [1]."),
+        ("Frist: 1. Mai 2024.", "Die Frist endet am 1. Mai 2024 für alle Kunden [1]."),
+        ("Geschlossen am 24. Dezember, siehe Abs. 2.", "Am 24. Dezember ist nach Abs. 2 geschlossen [1]."),
+        ("Der 2. Artikel ist gratis.", "Gratis ist der 2. Artikel [1]."),
+        ("19.90 EUR for 3.", "3 * 19.90 EUR = 59.70 EUR [1]."),
+        ("Rates: 2 and 3.", "Together 2*3 = 6 **in all** [1]."),
     ],
 )
 def test_what_a_passage_says_in_another_form_is_not_flagged(said, answer):
@@ -51,6 +56,8 @@ def test_what_a_passage_says_in_another_form_is_not_flagged(said, answer):
     [
         ("Open 09:00-18:00.", "We are open 09:00-22:00 [1].", ["22:00"]),
         ("Placed at 2025-05-05T15:00:00-05:00.", "It was placed at 5:00 [1].", ["5:00"]),
+        ("19.90 EUR for 3.", "3 * 19.90 EUR = 61.70 EUR [1].", ["61.70 EUR"]),
+        ("It takes 5 days.", "It takes 4. Then it is sent within 5 days [1].", ["4"]),
     ],
 )
 def test_what_a_passage_says_otherwise_is_flagged(said, answer, wrong):

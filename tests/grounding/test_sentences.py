@@ -1,0 +1,28 @@
+"""Where sentences end, and what is left of their marks."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.grounding.sentences import sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It takes 5. Then it is sent.", ["It takes 5.", "Then it is sent."]),
+        ("Am 3. Oktober ist zu. Danach nicht.", ["Am 3. Oktober ist zu.", "Danach nicht."]),
+        ("Es gilt bis 3. [1] Danach nicht.", ["Es gilt bis 3.", "Danach nicht."]),
+        ("Seit 2024. Danach nicht.", ["Seit 2024.", "Danach nicht."]),
+        ("Siehe Art. 5 und Fig. 2.", ["Siehe Art. 5 und Fig. 2."]),
+        ("* It is **5** *x*, 3 * 4 and 2*3.", ["It is 5 x, 3 * 4 and 2*3."]),
+    ],
+)
+def test_a_text_is_taken_sentence_by_sentence(text, expected):
+    assert [sentence.text for sentence in sentences(text)] == expected
+
+
+# Where time grew by the square of the length, this would take minutes.
+@pytest.mark.timeout(30)
+def test_hostile_text_is_soon_read():
+    assert list(sentences("!" * 100_000))
