@@ -17,6 +17,7 @@ from agent.budgets import Limit, Scope, stricter
 from agent.context import Context
 from agent.ledger.ledger import Ledger
 from agent.ledger.records import LOCAL, LedgerUnavailable, Most, Who
+from agent.models.failures import was_not_begun
 from agent.prices import Prices, Tokens
 from agent.state import ModelCall, turn_id
 from agent.usage import counted, is_counted, tokens_of
@@ -100,20 +101,24 @@ class Account:
         _send(self._record, priced)
         return priced
 
-    def drop(self, call: ModelCall, reply: AIMessage | None) -> None:
-        """Record a call that is not waited for any more, or release what is reserved for one that came to nothing.
+    def drop(self, call: ModelCall, reply: AIMessage | None, error: BaseException) -> None:
+        """Record a call that broke off, or give back what is reserved for one that its provider has not begun.
 
-        What is reserved for one that its provider did not count lapses, as nobody knows what it used.
+        One that its provider did not count stays charged with the most that it may have used: nobody knows what it
+        used. It is recorded so where there are budgets.
 
         Args:
             call: the call.
             reply: what came of its reply; None where nothing did.
+            error: what broke it off.
         """
-        if reply is None:
-            if self.limits:
-                _send(self._release, call)
-        elif is_counted(done := counted(call, reply)):
+        done = counted(call, reply) if reply else call
+        if is_counted(done):
             _send(lambda: self._record(self._priced(done)))
+        elif self.limits and reply is None and was_not_begun(error):
+            _send(self._release, call)
+        elif self.limits:
+            _send(self._record, call)
 
     async def keep(self, calls: Sequence[ModelCall]) -> None:
         """Wait until the calls of a turn are on record. It goes on where they cannot be, and that is logged.

@@ -152,7 +152,7 @@ class Asker:
         if isinstance(error, Exception) and came and came.usage_metadata:
             self.calls.append(await self.run.account.finish(made, came))
         else:
-            self.run.account.drop(made, came)
+            self.run.account.drop(made, came, error)
 
     @property
     def _effort(self) -> Effort | None:

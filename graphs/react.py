@@ -64,8 +64,8 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
         asked = request.override(model=model.chat, tools=[bound.tool for bound in tools], system_message=prompt)
         try:
             response = await handler(asked.override(model_settings={"max_tokens": most}) if most else asked)
-        except BaseException:
-            run.account.drop(made, None)
+        except BaseException as error:
+            run.account.drop(made, None, error)
             raise
         done = [await run.account.finish(made, reply) for reply in response.result if isinstance(reply, AIMessage)]
         await run.account.keep(done)

@@ -15,6 +15,8 @@ _BY_STATUS = {
     413: "the conversation is too large for the model",
     429: "the rate limit or the quota is used up",
 }
+# What HTTP clients raise, whichever of them a model uses, before they have sent anything.
+_NEVER_ARRIVED = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ConnectionRefusedError"}
 
 
 def explained(error: BaseException) -> str:
@@ -31,3 +33,10 @@ def explained(error: BaseException) -> str:
     if isinstance(error, ConnectionError) or "Connect" in name or "Protocol" in name or "Network" in name:
         return "the connection could not be made or was lost"
     return f"the model call failed ({name})"
+
+
+def was_not_begun(error: BaseException) -> bool:
+    """Whether a model call came to nothing before its model began: it was refused, or never arrived."""
+    if isinstance(getattr(error, "status_code", None), int) or type(error).__name__ in _NEVER_ARRIVED:
+        return True
+    return error.__cause__ is not None and was_not_begun(error.__cause__)

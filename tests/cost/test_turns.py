@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from contextlib import suppress
+
 import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
+from sqlalchemy import select
 
 from agent.budgets import Budgets, KeyBudget, Limit
 from agent.context import Context
 from agent.ledger.ledger import Ledger
-from agent.ledger.records import Wanted, total
+from agent.ledger.records import Wanted, Who, total
+from agent.ledger.tables import calls
 from agent.prices import Price
 from agent.settings import Settings
 from agent.state import Passage
@@ -176,6 +182,55 @@ async def test_a_refused_request_gives_back_what_was_reserved_for_it(model_serve
         model_server.will(Reply(status=400))
         state = await graph.ainvoke(ask("hi"))
         assert "HTTP 400" in state["messages"][-1].text
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["before its first word", "within its reply"])
+async def test_a_call_that_is_cancelled_stays_charged_with_what_it_may_have_used(model_server, settings, streamed):
+    chosen = settings(budgets=Budgets(owner=Limit(tokens=20_000, cost=1.0)))
+    reply = Reply("word " * 10, gate=threading.Event())
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if not streamed:
+        model_server.first_token = 60.0
+        reply.check = lambda body: loop.call_soon_threadsafe(started.set)
+    model_server.will(reply)
+
+    async def read():
+        async for _ in build(settings=chosen).astream(ask("hi"), context=Context(owner="ann"), stream_mode="messages"):
+            started.set()
+
+    reading = asyncio.create_task(read())
+    await started.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    reply.gate.set()
+    await loop.shutdown_default_executor()  # the record is on its way
+    with Ledger(chosen).store()._engine.connect() as db:
+        [call] = db.execute(select(calls))
+    assert call.open_until is None
+    [owner] = Ledger(chosen).store().standing(Who(owner="ann"), chosen.budgets.limits())
+    assert (owner.tokens, owner.cost) == (call.most_tokens, call.most_cost)
+    assert owner.tokens > 1_000
+    [day] = Ledger(chosen).store().used(Wanted())
+    assert (day.calls, day.cost) == (1, None)
+
+
+@pytest.mark.parametrize("kind", [build, react.build], ids=["assistant", "agent loop"])
+@pytest.mark.parametrize("made", [True, False], ids=["lost", "never made"])
+async def test_a_connection_that_is_lost_stays_charged_and_one_that_was_never_made_does_not(
+    model_server, settings, kind, made
+):
+    chosen = settings(budgets=Budgets(owner=Limit(tokens=100_000)))
+    if made:
+        model_server.will(Reply("Hi.", cut=0))
+    else:
+        chosen = chosen.model_copy(update={"base_url": "http://127.0.0.1:9/v1"})
+    with suppress(Exception):  # the agent loop's, which has no other answer
+        _ = [each async for each in kind(settings=chosen).astream(ask("hi"), stream_mode="messages")]
+    await asyncio.get_running_loop().shutdown_default_executor()
+    [owner] = Ledger(chosen).store().standing(Who(), chosen.budgets.limits())
+    assert (owner.tokens > 0) is made
 
 
 async def test_chatgpt_may_write_no_more_than_is_reserved_for_it(model_server, settings):
