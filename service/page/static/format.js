@@ -5,6 +5,7 @@ const TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle
 
 export const count = (number, thing) => `${COUNT.format(number)} ${thing}${number === 1 ? "" : "s"}`;
 export const moment = (seconds) => TIME.format(new Date(seconds * 1000));
+export const cut = (text, longest) => (text.length > longest ? `${text.slice(0, longest)}…` : text);
 export const pretty = (value) => JSON.stringify(value, null, 2);
 
 export function duration(milliseconds) {

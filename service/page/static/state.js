@@ -14,6 +14,7 @@ export const busy = signal(null); // a question that could not be asked yet
 export const failure = signal(null); // a question that could not be answered: {text, message}
 export const connected = signal(true); // whether events of the turn under way are coming
 export const opening = signal(false);
+export const beginning = signal(false); // whether the first question of a conversation is on its way
 
 export const side = signal(null); // what stands at the right: {kind: "source", ...} or {kind: "documents"}
 export const drawer = signal(false); // whether the history is open on a phone

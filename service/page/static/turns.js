@@ -1,63 +1,86 @@
 // Turns of the open conversation: asking, following, deciding, stopping.
 import { get, post } from "./api.js";
 import { follow } from "./events.js";
-import { attempt } from "./notices.js";
-import { busy, connected, failure, live, messages, opening, persona, queued, thread, waiting } from "./state.js";
+import { cut } from "./format.js";
+import { attempt, notify } from "./notices.js";
+import { beginning, busy, connected, failure, live, messages, opening, persona, queued, thread, waiting } from "./state.js";
 import { changed, refresh } from "./threads.js";
 
-let wanted = ""; // id of the conversation that is open, or about to be
+// The conversation that is open, or about to be: its id once it has begun, and what its questions wait for.
+// Behind each wait the person may have gone to another, and what has come does not belong here any more.
+let here = { id: "" };
 let watching = null; // ends the following of a run
 const asked = new Map(); // what was asked in this tab, by the run
 
-// Asks in the open conversation, or in a new one. `ifBusy` says what happens while another answer is being written.
-export async function ask(text, ifBusy = "refuse") {
-  busy.value = failure.value = null;
+// Asks in a conversation, begun if it is new. `ifBusy` says what happens while another answer is being written.
+export async function ask(text, ifBusy = "refuse", place = here) {
+  if (place === here) busy.value = failure.value = null;
   try {
-    if (!thread.value) await begin();
-    const run = await post(`threads/${thread.value.id}/runs`, { text, if_busy: ifBusy });
+    await place.opened;
+    if (!place.id) await (place.begun ??= begin(place)); // once, however many questions wait for it
+    const run = await post(`threads/${place.id}/runs`, { text, if_busy: ifBusy });
     asked.set(run.id, text);
-    if (run.thread_id !== wanted) return; // another was opened meanwhile
-    if (live.value && run.status === "queued") {
-      queued.value = [...queued.value, { run, text }];
-      return;
-    }
-    waiting.value = null; // it is withdrawn by another question
-    messages.value = [...messages.value, questionOf(run)];
-    watch(run);
+    if (place === here) show(run, text);
     changed(run.thread_id);
     refresh();
   } catch (error) {
-    if (error.code === "busy") busy.value = { text };
+    if (place !== here) notify(`“${cut(text, 60)}” was not asked: ${error.message}`, "error");
+    else if (error.code === "busy") busy.value = { text };
     else failure.value = { text, message: error.message };
+  } finally {
+    if (place === here) beginning.value = false;
   }
 }
 
-async function begin() {
-  thread.value = await post("threads", persona.value ? { persona: persona.value } : {});
-  wanted = thread.value.id;
-  history.replaceState(null, "", `#${thread.value.id}`);
+function show(run, text) {
+  if (live.value && run.status === "queued") {
+    queued.value = [...queued.value, { run, text }];
+    return;
+  }
+  waiting.value = null; // it is withdrawn by another question
+  messages.value = [...messages.value, questionOf(run)];
+  watch(run);
+}
+
+async function begin(place) {
+  beginning.value = place === here;
+  try {
+    const begun = await post("threads", persona.value ? { persona: persona.value } : {});
+    place.id = begun.id;
+    if (place !== here) return;
+    thread.value = begun;
+    history.replaceState(null, "", `#${begun.id}`);
+  } finally {
+    place.begun = null; // where it failed, it can be tried again
+  }
 }
 
 // Opens a conversation; none for a new one.
-export async function open(id) {
+export function open(id) {
   leave();
-  wanted = id;
+  const place = (here = { id });
   thread.value = waiting.value = failure.value = busy.value = null;
   messages.value = queued.value = [];
-  if (!id) return;
-  opening.value = true;
-  await attempt(() => load(id));
-  opening.value = false;
+  beginning.value = false;
+  opening.value = Boolean(id);
+  if (id) place.opened = opened(place);
+  return place;
+}
+
+async function opened(place) {
+  const found = await attempt(() => load(place));
+  if (!found) place.id = ""; // a question begins another
+  if (place === here) opening.value = false;
 }
 
 // Reads the open conversation again, as another tab may have carried it on.
 export async function reload() {
-  if (thread.value && !live.value) await attempt(() => load(thread.value.id));
+  if (thread.value && !live.value) await attempt(() => load(here));
 }
 
-async function load(id) {
-  const read = await get(`threads/${id}`);
-  if (id !== wanted) return;
+async function load(place) {
+  const read = await get(`threads/${place.id}`);
+  if (place !== here) return true;
   thread.value = read;
   messages.value = read.run ? upTo(read.run, read.messages) : read.messages;
   waiting.value = read.waiting;
@@ -66,6 +89,7 @@ async function load(id) {
   queued.value = queued.value.filter((each) => !begun.has(each.run.id));
   if (read.run) watch(read.run);
   else live.value = null;
+  return true;
 }
 
 const questionOf = (run) => ({ id: run.id, role: "user", text: asked.get(run.id), at: run.created });
@@ -85,7 +109,7 @@ function leave() {
 async function watch(run) {
   watching?.abort();
   const control = (watching = new AbortController());
-  const turn = new Turn(run);
+  const [place, turn] = [here, new Turn(run)];
   turn.show();
   try {
     const told = (now) => (connected.value = now);
@@ -94,32 +118,32 @@ async function watch(run) {
       turn.take(event);
     }
   } catch (error) {
-    if (control.signal.aborted) return;
     turn.error = error.message;
   }
-  await finish(turn);
+  if (!control.signal.aborted) await finish(turn, place);
 }
 
 // Shows what a turn came to, as the service keeps it.
-async function finish(turn) {
-  const id = turn.run.thread_id;
+async function finish(turn, place) {
   const question = messages.value.findLast((message) => message.role === "user")?.text ?? "";
   turn.ended = true;
   watching = waiting.value = null;
-  await attempt(() => load(id));
+  await attempt(() => load(place));
+  changed(place.id);
+  refresh();
+  if (place !== here) return;
   if (!watching) live.value = null;
   if (turn.error) failure.value = { text: question, message: turn.error };
-  changed(id);
-  refresh();
 }
 
 // Returns a copy of the open conversation as it was before a question.
 async function forkedBefore(message) {
+  const { id, persona } = thread.value;
   const answer = messages.value.slice(0, messages.value.indexOf(message)).findLast(({ role }) => role === "assistant");
-  if (!answer) return post("threads", { persona: thread.value.persona });
-  const { items } = await get(`threads/${thread.value.id}/checkpoints`);
+  if (!answer) return post("threads", { persona });
+  const { items } = await get(`threads/${id}/checkpoints`);
   const end = items.find((each) => each.message_id === answer.id);
-  return post(`threads/${thread.value.id}/fork`, { checkpoint: end.id });
+  return post(`threads/${id}/fork`, { checkpoint: end.id });
 }
 
 // The turn under way, as its events tell it.
@@ -153,6 +177,7 @@ class Turn {
 
   on_restart() {
     this.text = "";
+    this.error = null; // of the process that went on with it before
     for (const [id, { status }] of this.steps) if (status === "started") this.steps.delete(id);
   }
 
@@ -164,6 +189,7 @@ class Turn {
 
   on_answer(message) {
     this.text = message.text;
+    this.error = null;
   }
 
   on_error({ message }) {
@@ -192,10 +218,10 @@ class Turn {
 
 // Answers what the run waits for, one decision for each write in order.
 export async function decide(decisions) {
-  const open = waiting.value;
+  const [place, open] = [here, waiting.value];
   waiting.value = null;
   const done = await attempt(() => post(`runs/${open.run_id}/decisions`, { decisions }));
-  if (!done) waiting.value = open;
+  if (!done && place === here) waiting.value = open;
 }
 
 export async function stop() {
@@ -211,11 +237,12 @@ export async function unqueue({ run }) {
 
 // Asks another question in the place of an earlier one, in a conversation of its own.
 export async function askInstead(message, text) {
+  const from = here;
   await attempt(async () => {
     const fork = await forkedBefore(message);
+    if (from !== here) return ask(text, "refuse", { id: fork.id });
     history.pushState(null, "", `#${fork.id}`);
-    await open(fork.id);
-    await ask(text);
+    await ask(text, "refuse", open(fork.id));
     refresh();
   });
 }

@@ -1,5 +1,6 @@
 // Where questions are written.
 import { upload } from "../documents.js";
+import { cut } from "../format.js";
 import { html, useLayoutEffect, useRef, useState } from "../html.js";
 import { Icon, IconButton } from "../icons.js";
 import { attempt } from "../notices.js";
@@ -80,7 +81,7 @@ function Busy({ onBack }) {
   };
   return html`
     <div class="busy" role="alert">
-      <p>An answer is still being written. Ask “${text.length > 60 ? `${text.slice(0, 60)}…` : text}” next?</p>
+      <p>An answer is still being written. Ask “${cut(text, 60)}” next?</p>
       <button type="button" onClick=${back}>Not now</button>
       <button class="primary" type="button" onClick=${() => ask(text, "queue")}>Ask next</button>
     </div>

@@ -1,5 +1,5 @@
 // The plan of a turn: its steps, how far each is, and what went in and came out.
-import { count, duration, pretty } from "../format.js";
+import { count, cut, duration, pretty } from "../format.js";
 import { html } from "../html.js";
 import { Icon } from "../icons.js";
 
@@ -89,5 +89,5 @@ function brief(args) {
   const text = Object.entries(args ?? {})
     .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
     .join(", ");
-  return text.length > LONGEST_ARGUMENTS ? `${text.slice(0, LONGEST_ARGUMENTS)}…` : text;
+  return cut(text, LONGEST_ARGUMENTS);
 }

@@ -1,6 +1,6 @@
 // A conversation that has not begun: who is there, and what one could ask.
 import { html } from "../html.js";
-import { persona, personas, speaker } from "../state.js";
+import { beginning, persona, personas, speaker } from "../state.js";
 import { ask } from "../turns.js";
 
 const SUGGESTIONS = [
@@ -17,10 +17,14 @@ export function Welcome() {
       <p class="hint">Answers come from your documents and APIs, with their sources.</p>
       ${personas.value.length > 1 && html`<${PersonaChoice} />`}
       <ul class="suggestions">
-        ${SUGGESTIONS.map((text) => html`<li><button type="button" onClick=${() => ask(text)}>${text}</button></li>`)}
+        ${SUGGESTIONS.map((text) => html`<${Suggestion} text=${text} />`)}
       </ul>
     </section>
   `;
+}
+
+function Suggestion({ text }) {
+  return html`<li><button type="button" disabled=${beginning.value} onClick=${() => ask(text)}>${text}</button></li>`;
 }
 
 function PersonaChoice() {
