@@ -128,7 +128,7 @@ def _read(file: Path, name: str, dump: Dump) -> bool:
 
 
 def _lines(text: str, name: str, dump: Dump) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -103,7 +103,7 @@ def read_cases(path: Path) -> list[Case]:
         SettingsError: the file cannot be read, a line is no case, or two cases have the same id.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"the set {path} cannot be read: {error}") from None
     cases = [_case(path, number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -62,7 +62,7 @@ def read(path: Path) -> list[Thread]:
         SettingsError: it cannot be read, or a line is no thread.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from None
     return [_thread(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]

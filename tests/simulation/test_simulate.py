@@ -33,7 +33,8 @@ def thread(*turns, owner="ann"):
 def traffic(tmp_path):
     def write(*threads):
         path = tmp_path / "threads.jsonl"
-        path.write_text("\n".join(json.dumps(each) for each in threads) + "\n\n", encoding="utf-8")
+        lines = [json.dumps(each, ensure_ascii=False) for each in threads]
+        path.write_text("\n".join(lines) + "\n\n", encoding="utf-8")
         return read(path)
 
     return write
@@ -45,6 +46,11 @@ def test_each_call_is_priced_by_itself_and_with_the_kept_tokens_on_record(traffi
     big = simulated(threads, "a:big", Levers(), PRICES)
     assert (big.calls, big.input, big.cached, big.output) == (2, 2000, 400, 200)
     assert big.cost == pytest.approx((600 * 10 + 400 * 1 + 1000 * 10 + 200 * 50) / 1e6)
+
+
+def test_whatever_ends_a_line_elsewhere_may_stand_in_a_question(traffic):
+    [[turn]] = traffic(thread(("one\u2028two\x85three", [call()])))
+    assert turn.question == "one\u2028two\x85three"
 
 
 def test_a_price_that_is_not_known_is_not_made_up(traffic):

@@ -185,6 +185,14 @@ async def test_an_import_can_be_run_again_and_leaves_alone_what_changed_since(se
     assert (third.threads, third.documents) == (again.threads, first.documents)
 
 
+def test_whatever_ends_a_line_elsewhere_may_stand_in_a_message(tmp_path):
+    said = {"object": "thread.message", "id": "m", "thread_id": "t", "role": "user", "content": "one\u2028two\x85three"}
+    lines = [json.dumps(each, ensure_ascii=False) for each in ({"object": "thread", "id": "t"}, said)]
+    (tmp_path / "export.jsonl").write_text("\r\n".join(lines), encoding="utf-8", newline="")
+    dump = read_dump(tmp_path)
+    assert (dump.messages["m"]["content"], dump.malformed) == ("one\u2028two\x85three", [])
+
+
 async def test_malformed_parts_are_named_and_the_rest_is_taken(settings, export):
     (export / "broken.json").write_text('{"object": "assistant", ')
     with (export / "messages.jsonl").open("a") as lines:

@@ -36,6 +36,11 @@ def test_a_line_that_is_no_case_is_named_by_its_number(tmp_path, line, said):
     assert said in str(refused.value)
 
 
+def test_lines_end_where_those_of_json_do(tmp_path):
+    [case] = read_cases(written(tmp_path, '{"id": "a", "question": "one\u2028two\x85three", "facts": ["so"]}', ""))
+    assert case.question == "one\u2028two\x85three"
+
+
 def test_what_else_is_wrong_with_a_set_is_said(tmp_path):
     with pytest.raises(SettingsError, match="cannot be read"):
         read_cases(tmp_path / "none.jsonl")
