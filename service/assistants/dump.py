@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.errors import SettingsError
+from agent.plain import NotPlain, plain
 
 MOST_DEPTH = 12
 MOST_BYTES = 512 * 1024 * 1024
+_YEAR_10000 = 253_402_300_800
 
 _KINDS = {
     "assistant": "assistants",
@@ -89,6 +91,12 @@ def listed(value: object) -> list[Object]:
 def texts(value: object) -> list[str]:
     """Return the texts in what should be a list of them."""
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def created(found: Object) -> float:
+    """Return when an object was made, as a Unix time; 0 where what it says is no time."""
+    at = found.get("created_at")
+    return float(at) if isinstance(at, int | float) and 0 <= at < _YEAR_10000 else 0.0
 
 
 def _files(path: Path, dump: Dump) -> Iterator[Path]:
@@ -182,4 +190,9 @@ def _take(group: str, found: Object, place: str, dump: Dump) -> None:
     if missing:
         dump.malformed.append((place, f"one of the {group} has no {' and no '.join(missing)}"))
         return
-    getattr(dump, group)[found["id"]] = found
+    try:
+        kept = plain(found)
+    except NotPlain as error:
+        dump.malformed.append((place, f"one of the {group} cannot be kept: {error}"))
+        return
+    getattr(dump, group)[kept["id"]] = kept

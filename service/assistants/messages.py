@@ -9,9 +9,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 
+from agent.plain import plain
 from agent.results import Numbering, shown
 from agent.state import Passage
-from service.assistants.dump import Dump, Object, listed
+from service.assistants.dump import Dump, Object, created, listed
 from service.assistants.gaps import Gap
 
 NO_OUTPUT = "no output was saved"
@@ -68,12 +69,7 @@ async def transcript(thread_id: str, dump: Dump, quote: Quote) -> Transcript:
 
 def _in_order(objects: Iterator[Object]) -> list[Object]:
     # Times are whole seconds: of a question and an answer within one, the question comes first.
-    return sorted(objects, key=lambda each: (_seconds(each), each.get("role") != "user", str(each["id"])))
-
-
-def _seconds(found: Object) -> float:
-    created = found.get("created_at")
-    return float(created) if isinstance(created, int | float) else 0.0
+    return sorted(objects, key=lambda each: (created(each), each.get("role") != "user", str(each["id"])))
 
 
 def _text(message: Object, said: Transcript) -> str | None:
@@ -137,8 +133,8 @@ def _call(call: Object, number: str, said: Transcript) -> tuple[str, dict[str, A
 
 def _arguments(given: object, call_id: str, said: Transcript) -> dict[str, Any]:
     try:
-        arguments = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+        arguments = plain(json.loads(given) if isinstance(given, str) else given)
+    except (ValueError, RecursionError):
         arguments = None
     if isinstance(arguments, dict):
         return arguments

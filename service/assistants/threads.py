@@ -11,7 +11,7 @@ from langchain_core.runnables import RunnableConfig
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from graphs.assistant import AssistantGraph
-from service.assistants.dump import Dump, Object
+from service.assistants.dump import Dump, Object, created
 from service.assistants.messages import Quote, transcript
 from service.assistants.outcome import Imported
 from service.runs.store import title_of
@@ -63,11 +63,11 @@ class Threads:
         # Its messages first: an import that is cut off between the two is done again, and finds them by their ids.
         await self._graph.aupdate_state(config, state, as_node="responder")
         question = next((str(each.text) for each in said.messages if isinstance(each, HumanMessage)), "")
-        times = [_time(each) for each in self._dump.messages.values() if each["thread_id"] == thread["id"]]
-        created = _time(thread) or min(times, default=0.0)
-        updated = max([created, *times])
+        times = [created(each) for each in self._dump.messages.values() if each["thread_id"] == thread["id"]]
+        first = created(thread) or min(filter(None, times), default=0.0)
+        last = max([first, *times])
         details = {"imported_from": thread["id"], **_metadata(thread)}
-        await self._store.add(Thread(thread_id, owner, title_of(question), persona, ORIGIN, details, created, updated))
+        await self._store.add(Thread(thread_id, owner, title_of(question), persona, ORIGIN, details, first, last))
         self._imported.threads[thread["id"]] = thread_id
 
 
@@ -75,12 +75,7 @@ def speaker_of(thread: Object, dump: Dump) -> str:
     """Return the id of the assistant that spoke last in a thread; empty where the export does not say."""
     said = [each for each in (*dump.runs.values(), *dump.messages.values()) if each.get("thread_id") == thread["id"]]
     named = [each for each in said if isinstance(each.get("assistant_id"), str)]
-    return str(max(named, key=_time)["assistant_id"]) if named else ""
-
-
-def _time(found: Object) -> float:
-    created = found.get("created_at")
-    return float(created) if isinstance(created, int | float) else 0.0
+    return str(max(named, key=created)["assistant_id"]) if named else ""
 
 
 def _metadata(thread: Object) -> dict[str, Any]:

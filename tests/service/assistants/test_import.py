@@ -215,6 +215,32 @@ async def test_malformed_parts_are_named_and_the_rest_is_taken(settings, export)
     assert imported.threads.keys() == {TENT, JACKET}
 
 
+async def test_odd_values_are_no_end_of_an_import(settings, tmp_path):
+    deep = json.loads("[" * 220 + "]" * 220)
+    function = {"name": "pay", "arguments": "[" * 200_000, "output": "done"}
+    called = [{"id": "call_1", "type": "function", "function": function}]
+    said = {"object": "thread.message", "thread_id": "t", "created_at": 1}
+    objects = [
+        {"object": "assistant", "id": "odd", "name": "Odd", "instructions": "Be \ud83d nice."},
+        {"object": "thread", "id": "t", "created_at": 10**400},
+        said | {"id": "m1", "role": "user", "content": "Hi \ud83d!"},
+        said | {"id": "m2", "role": "assistant", "content": "Yes.", "run_id": "r", "created_at": 10**15},
+        said | {"id": "m3", "role": "user", "content": deep},
+        {"object": "thread.run.step", "id": "s", "run_id": "r", "step_details": {"tool_calls": called}},
+    ]
+    export = tmp_path / "odd.jsonl"
+    export.write_text("\n".join(map(json.dumps, objects)))
+    imported = await import_export(settings, export, WISH)
+    assert imported.malformed == [
+        ("odd.jsonl:5", "one of the messages cannot be kept: it is nested too deeply"),
+        ("call_1", "its arguments are no JSON object"),
+    ]
+    assert find_personas(settings.personas_dir)["odd"].prompt == "Be \ufffd nice."
+    thread, messages = await read(settings, imported.threads["t"], "local")
+    assert (thread.created, thread.updated) == (1.0, 1.0)
+    assert sorted(each.text for each in messages) == ["Hi \ufffd!", "Yes."]
+
+
 async def test_no_name_in_an_export_leads_out_of_its_folders(settings, tmp_path):
     outside = tmp_path / "secret.md"
     outside.write_text("the secret recipe")
