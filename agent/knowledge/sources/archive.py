@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import struct
 import zipfile
@@ -71,7 +72,9 @@ def read_member(path: str, place: tuple[int, int, int, int], most: int) -> bytes
     with Path(path).open("rb") as file:
         file.seek(offset)
         header = file.read(_LOCAL_HEADER.size)
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
+        # Python makes room for as much as is to be read, however little there is.
+        fits = size <= os.fstat(file.fileno()).st_size
+        if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4") or not fits:
             raise _damaged(path)
         _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
         file.seek(name_length + extra_length, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import struct
 import zipfile
 from contextlib import suppress
 from datetime import datetime
@@ -93,6 +94,21 @@ async def test_a_bomb_that_lies_about_its_size_is_not_unpacked(path, find) -> No
     path.write_bytes(content)
     found, _ = await find(open_source(path, limits=SMALL))
     with pytest.raises(OSError, match="larger than 2 MB"):
+        found["a.md"].read()
+
+
+async def test_a_document_that_claims_to_be_packed_larger_than_memory_is_damaged(path, find) -> None:
+    content = bytearray(pack(path, {"a.md": b"x" * 99, "b.md": b"y"}).read_bytes())
+    entry, end = content.index(b"PK\1\2"), content.rindex(b"PK\5\6")
+    extra = struct.pack("<HHQ", 1, 8, 2**62)
+    content[end + 12 : end + 16] = struct.pack("<L", struct.unpack_from("<L", content, end + 12)[0] + len(extra))
+    content[entry + 46 + len("a.md") : entry + 46 + len("a.md")] = extra
+    content[entry + 30 : entry + 32] = struct.pack("<H", len(extra))
+    content[entry + 20 : entry + 24] = b"\xff" * 4
+    path.write_bytes(content)
+    found, _ = await find(open_source(path))
+    assert found["b.md"].read() == b"y"
+    with pytest.raises(OSError, match="damaged in the archive"):
         found["a.md"].read()
 
 
