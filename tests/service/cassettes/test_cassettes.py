@@ -13,6 +13,8 @@ from agent.errors import ModelUnavailable
 from agent.knowledge.library import open_base
 from agent.settings import Knowledge, Settings
 from service.cassettes import CassetteDiffers, check, record
+from service.cassettes.cassette import Cassette, Turn
+from service.cassettes.cassette import read as read_cassette
 from service.cassettes.cassette import write as write_cassette
 from tests.support.documents import write
 from tests.support.model_server import Reply
@@ -124,6 +126,13 @@ def test_the_file_is_readable_and_holds_no_secret(cassette):
     assert first["calls"][0] == {"tool": "order", "args": {"number": 7}, "result": result}
     assert first["decided"][0]["decisions"] == [{"type": "approve"}]
     assert "You are the till.\n" in text
+
+
+@pytest.mark.parametrize("text", ["one\x85two", "one\n\x85two\u2028three", "\r\t \n", "~", "\ufeff\0"])
+def test_whatever_was_said_comes_back_from_the_file(settings, tmp_path, text):
+    said = Cassette(default="a:b", context={}, turns=[Turn(question=text, answer=f"{text}.")])
+    write_cassette(said, tmp_path / "said.yaml", settings)
+    assert read_cassette(tmp_path / "said.yaml") == said
 
 
 def test_a_changed_prompt_is_shown_as_a_diff_and_once(replay, tmp_path):
