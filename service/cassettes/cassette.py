@@ -21,7 +21,7 @@ from agent.settings import Settings
 from tools.openapi.credentials import Secrets, secret_texts
 
 _DIGEST = 12
-_NAMES_A_SECRET = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$")
+_NAMES_A_SECRET = re.compile(r"(?:^|_)(?:(?:API)?KEY|TOKEN|SECRET|PASS(?:WD|WORD)?|PAT)$")
 _ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
 # A shorter one would also be found where it is none.
 _SHORTEST_SECRET = 8

@@ -135,6 +135,14 @@ def test_whatever_was_said_comes_back_from_the_file(settings, tmp_path, text):
     assert read_cassette(tmp_path / "said.yaml") == said
 
 
+@pytest.mark.parametrize("name", ["SHOP_KEY", "shop_apikey", "DB_PASS", "DB_PASSWD", "DB_PASSWORD", "GIT_PAT"])
+def test_what_a_variable_named_like_a_secret_holds_is_not_in_the_file(settings, tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "hunter2hunter2")
+    said = Cassette(default="a:b", context={}, turns=[Turn(question="It is hunter2hunter2.")])
+    write_cassette(said, tmp_path / "said.yaml", settings)
+    assert read_cassette(tmp_path / "said.yaml").turns[0].question == "It is ***."
+
+
 def test_a_changed_prompt_is_shown_as_a_diff_and_once(replay, tmp_path):
     (tmp_path / "personas" / "till.md").write_text(PROMPT.replace("short", "brief"))
     said = replay()
