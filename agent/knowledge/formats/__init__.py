@@ -38,7 +38,7 @@ def split(content: bytes, name: str, kind: str, *, charset: str | None = None) -
     pages = [visible(page) for page in document.pages]
     whole = _BETWEEN_PAGES.join(pages)
     outline = form.outline(whole)
-    chunks = cut(whole, replace(outline, title=document.title or outline.title), name)
+    chunks = cut(whole, replace(outline, title=visible(document.title) or outline.title), name)
     return form.placed(chunks, pages)
 
 

@@ -71,6 +71,7 @@ def test_what_a_person_can_see_is_kept(style: str) -> None:
     [
         ("<title>Name of the page</title><p>text", "Name of the page"),
         ("<title>Site</title><h1>One</h1>text<h1>Two</h1>", "Site"),
+        ("<title>a\u200bb\u202e</title>text", "ab"),
         ("<title>Site</title><h1><img alt=logo></h1>text", "Site"),
         ("<h1>Only a heading</h1>text", "Only a heading"),
         ("<p>text", "text"),
