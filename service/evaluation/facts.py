@@ -33,12 +33,18 @@ NUMBERS = dict(zip(_TENS, range(10, 100, 10), strict=True)) | dict(zip(_UP_TO_TW
 _NUMBER = re.compile(r"(?<![\w.,])-?\d+(?:[.,]\d+)*", re.ASCII)
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?|\d{1,3}(?:\.\d{3})+,\d+")
 
+# Thousands apart by a space or an apostrophe, or by a point where that could begin decimals too.
+_APART = re.compile(r"(?<![\w.,])(-?[1-9]\d{0,2}([ '.])\d{3}(?:\2\d{3})*)(?:[.,](\d+))?(?!\w)", re.ASCII)
+_WORD = re.compile(r"\b(?!one\s+of\b)[a-z]+")
+
 
 def numbers(text: str) -> Iterator[float]:
-    """Yield the numbers of a text, in figures or as one of the commoner words."""
+    """Yield the numbers of a text, in figures or as one of the commoner words. What can be read as two is both."""
     for found in _NUMBER.finditer(folded(text)):
         yield _value(found[0])
-    for word in re.findall(r"[a-z]+", text.lower()):
+    for found in _APART.finditer(folded(text)):
+        yield float(f"{found[1].replace(found[2], '')}.{found[3] or 0}")
+    for word in _WORD.findall(text.lower()):
         if word in NUMBERS:
             yield float(NUMBERS[word])
 

@@ -19,6 +19,11 @@ from service.evaluation.phrases import asks_back
         ("1,234.50 EUR", 1234.5),
         ("1.234,50 EUR", 1234.5),
         ("2,000 points", 2000),
+        ("1\u202f299,00 €", 1299),
+        ("12 345 678 people", 12345678),
+        ("1.299 €", 1299),
+        ("1.299 kg", 1.299),
+        ("1’299.50 CHF", 1299.5),
         ("1,234,567", 1234567),
         ("€5.50.", 5.5),
         ("\u22124 °C", -4),
@@ -34,6 +39,10 @@ def test_a_number_is_found_however_it_is_written(written, value):
 
 def test_the_number_of_a_citation_is_no_number_of_the_answer():
     assert list(numbers("You may return it [4]. It costs 5 EUR [1, 12].")) == [5]
+
+
+def test_one_of_several_is_no_number():
+    assert list(numbers("That is one of our options, and one\nof two.")) == [2]
 
 
 @given(st.decimals(min_value=-99999, max_value=99999, places=2))
