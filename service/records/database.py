@@ -11,7 +11,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -96,11 +96,25 @@ def _migrate(address: URL) -> None:
     engine = create_engine(address.set(drivername=address.drivername.replace("+aiosqlite", "")))
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up)
+        _begin_at_once(engine)
     try:
         with engine.begin() as connection:
             _upgrade(connection)
     finally:
         engine.dispose()
+
+
+def _begin_at_once(engine: Engine) -> None:
+    """Have transactions take in tables that are made, and keep other processes out from their beginning.
+
+    Python's driver begins one before the first row that is written, and no sooner.
+    """
+
+    def take_over(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    event.listen(engine, "connect", take_over)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
 
 
 def _upgrade(connection: Connection) -> None:

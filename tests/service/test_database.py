@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +69,57 @@ async def test_a_database_of_the_first_version_is_brought_up_to_date(settings, e
     assert (document.name, document.status, document.embedded) == ("old.md", "indexed", None)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+OPENING = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from sqlalchemy import Engine, event
+from agent.settings import Settings
+from service.records.database import open_database
+
+TABLES = 3
+
+def killed(connection, cursor, statement, *_):
+    global TABLES
+    if sys.argv[2] == "die" and statement.lstrip().startswith("CREATE TABLE"):
+        TABLES -= 1
+        if not TABLES:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    async with open_database(Settings(data_dir=Path(sys.argv[1]))):
+        pass
+
+event.listen(Engine, "after_cursor_execute", killed)
+print("ready", flush=True)
+sys.stdin.readline()
+asyncio.run(main())
+"""
+
+
+def opening(folder, *arguments):
+    command = [sys.executable, "-c", OPENING, str(folder), *arguments]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_first_start_that_is_killed_leaves_nothing_half_made(tmp_path):
+    dying = opening(tmp_path, "die")
+    dying.communicate("go\n", timeout=60)
+    assert dying.returncode == -signal.SIGKILL
+    after = opening(tmp_path, "live")
+    _, said = after.communicate("go\n", timeout=60)
+    assert after.returncode == 0, said
+
+
+def test_processes_that_start_together_on_a_new_folder_wait_for_each_other(tmp_path):
+    processes = [opening(tmp_path, "live") for _ in range(4)]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
