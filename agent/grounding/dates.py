@@ -22,7 +22,7 @@ _MONTHS = (
     "december dezember décembre dicembre diciembre dec dez",
 )
 _NUMBERS = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
-_MONTH = rf"(?i:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})(?![\w])\.?"
+MONTH = rf"(?i:{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})(?![\w])\.?"
 _DAY = r"[0-3]?[0-9](?:st|nd|rd|th)?(?![\w])"
 _YEAR = r"[12][0-9]{3}(?![\w])"
 
@@ -30,14 +30,14 @@ _YEAR = r"[12][0-9]{3}(?![\w])"
 DIGITAL = (
     r"(?P<iso>(?<![\w-])[12][0-9]{3}-[01][0-9](?:-[0-3][0-9])?(?![0-9-]))"
     r"|(?P<numeric>(?<![\w.,])[0-3]?[0-9](?P<dot>[./])[0-3]?[0-9](?P=dot)(?:[12][0-9]{3}|[0-9]{2})(?![\w]))"
-    rf"|(?P<day_first>(?<![\w.,]){_DAY}\.? (?:of |de )?{_MONTH}(?:,? {_YEAR})?)"
+    rf"|(?P<day_first>(?<![\w.,]){_DAY}\.? (?:of |de )?{MONTH}(?:,? {_YEAR})?)"
     r"|(?P<time>(?:(?<![\w.,:+])|(?P<stamped>(?<=[0-9]T)))[0-2]?[0-9]"
     r"(?:[:h][0-5][0-9](?::[0-5][0-9])?(?:\.[0-9]{1,6})?(?![0-9:])(?:[ \u00a0\u202f]?(?P<half>[ap])\.?m\b\.?)?"
     r"|\.[0-5][0-9](?= Uhr\b)|[ \u00a0\u202f]?(?P<hour_half>[ap])\.?m\b\.?)"
     r"(?(stamped)(?:[+-][0-9]{2}:?[0-9]{2}\b)?))"
 )
 WORDED = (
-    rf"(?P<month_first>(?=[A-Z]){_MONTH} {_DAY}(?![:.,][0-9])(?:,? {_YEAR})?)|(?P<month>{_MONTH} {_YEAR})"
+    rf"(?P<month_first>(?=[A-Z]){MONTH} {_DAY}(?![:.,][0-9])(?:,? {_YEAR})?)|(?P<month>{MONTH} {_YEAR})"
     r"|(?P<noon>(?:noon|midday|midnight)\b)"
 )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.grounding import dates
 from agent.grounding.language import reads_as_english
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(?:.*?^ {0,3}\1[`~]*[ \t]*$|.*)", re.MULTILINE | re.DOTALL)
@@ -21,6 +22,7 @@ _END = re.compile(
     r"(?P<word>[^\W\d_]{0,8})(?P<ordinal>(?<=(?<![\w.,])[0-9])|(?<=(?<![\w.,])[0-9]{2}))?(?<![.!?…])[.!?…]++"
     r"[\"”’)]*+(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
 )
+_MONTH = re.compile(dates.MONTH)
 _ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc abs art fig".split())  # noqa: SIM905
 
 
@@ -66,9 +68,14 @@ def _word_of_code(span: re.Match[str]) -> str:
 def _pieces(line: str, *, english: bool) -> Iterator[str]:
     start = 0
     for end in _END.finditer(line):
-        # "am 3. Oktober", "der 2. Artikel"
-        ordinal = end["ordinal"] is not None and not english and line[end.end()].isalpha() and "[" not in end[0]
-        if not ordinal and end["word"].casefold() not in _ABBREVIATIONS:
+        if not _goes_on(line, end, english=english):
             yield line[start : end.end()]
             start = end.end()
     yield line[start:]
+
+
+def _goes_on(line: str, end: re.Match[str], *, english: bool) -> bool:
+    """Whether the point is an abbreviation's or a number's: "am 3. Oktober", "der 2. Artikel"."""
+    if end["ordinal"] is None or "[" in end[0]:
+        return end["word"].casefold() in _ABBREVIATIONS
+    return _MONTH.match(line, end.end()) is not None or (not english and line[end.end()].isalpha())

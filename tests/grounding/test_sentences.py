@@ -12,6 +12,7 @@ from agent.grounding.sentences import sentences
     [
         ("It takes 5. Then it is sent.", ["It takes 5.", "Then it is sent."]),
         ("Am 3. Oktober ist zu. Danach nicht.", ["Am 3. Oktober ist zu.", "Danach nicht."]),
+        ("Am 24. Dezember in Berlin.", ["Am 24. Dezember in Berlin."]),
         ("Es gilt bis 3. [1] Danach nicht.", ["Es gilt bis 3.", "Danach nicht."]),
         ("Seit 2024. Danach nicht.", ["Seit 2024.", "Danach nicht."]),
         ("Siehe Art. 5 und Fig. 2.", ["Siehe Art. 5 und Fig. 2."]),
