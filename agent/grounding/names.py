@@ -34,7 +34,7 @@ _NO_CODE = re.compile(
 )
 _NUMBER_AND_UNIT = re.compile(r"[0-9]+-?(?P<unit>[^\W\d_]+2?)")
 _WORD = re.compile(
-    r"(?P<boundary>[:|“„\"(–—]\s*)?(?P<word>[^\W\d_]+(?:['’.&-][^\W\d_]+)*)"
+    r"(?P<boundary>[:|“„\"(–—]\s*)?(?P<word>[^\W\d_]++(?:['’.&-][^\W\d_]++)*+)(?!\$)"
     r"(?P<number>[ \u00a0][0-9]{1,6}(?![\w.,:%€/-]{0,20}[0-9%€]))?"
 )
 _PART = re.compile(r"[^\W\d_]+")
@@ -44,7 +44,7 @@ _COMMON = frozenset(
     """i ok monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january february
     march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov
     dec mr mrs ms dr prof pdf faq url id qr pin sms tv pc usb gps http https html json sql csv api am pm eu iso utc asap
-    ps nb etc note yes no version order step""".split()  # noqa: SIM905
+    ps nb etc mio mrd note yes no version order step""".split()  # noqa: SIM905
 ) | frozenset(code.casefold() for code in units.CURRENCIES)
 
 
@@ -153,8 +153,8 @@ def _named(run: list[re.Match[str]]) -> Iterator[Name]:
     if not run:
         return
     number = (run[-1]["number"] or "").strip()
-    known = [word for found in run for word in _PART.findall(found["word"].casefold())]
-    wanted = tuple(stem(word) for word in known if word not in _COMMON and len(word) > 1)
+    words = [word for found in run for word in _PART.findall(found["word"]) if not _is_unit(word)]
+    wanted = tuple(stem(word) for word in words if word.casefold() not in _COMMON and len(word) > 1)
     text = " ".join(found["word"] for found in run)
     if wanted:
         yield Name(f"{text} {number}".strip(), wanted, number)
@@ -175,6 +175,11 @@ def _followed(sentence: str, found: re.Match[str]) -> bool:
 
 def _stands_out(word: str) -> bool:
     return (word.isupper() and len(word) > 1) or _capitals_within(word)
+
+
+def _is_unit(word: str) -> bool:
+    """Whether a word can only be a unit: kW and GB are one, Foot and Day may begin a name."""
+    return _stands_out(word) and units.known(word)
 
 
 def _capitals_within(word: str) -> bool:

@@ -44,6 +44,10 @@ def test_what_a_passage_says_is_not_flagged():
         ("Geschlossen am 24. Dezember, siehe Abs. 2.", "Am 24. Dezember ist nach Abs. 2 geschlossen [1]."),
         ("Der 2. Artikel ist gratis.", "Gratis ist der 2. Artikel [1]."),
         ("19.90 EUR for 3.", "3 * 19.90 EUR = 59.70 EUR [1]."),
+        ("It draws 1500 W and stores 2000 Wh.", "It draws 1.5 kW and stores 2 kWh [1]."),
+        ("Space: 16000 MB.", "It has 16 GB of space [1]."),
+        ("It costs 5 USD.", "It costs US$ 5 [1]."),
+        ("Sales: 1.5 million euros.", "That is 1,5 Mio. € in all [1]."),
         ("Rates: 2 and 3.", "Together 2*3 = 6 **in all** [1]."),
     ],
 )
