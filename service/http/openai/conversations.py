@@ -1,7 +1,8 @@
 """Conversations that the service keeps: each response is the end of a turn of a thread, and the next goes on from it.
 
 The first turn that goes on from a response does so in its thread. Another that does makes a thread of its own, with a
-copy of what was said until there, so that no turn ever changes what another one began with.
+copy of what was said until there, so that no turn ever changes what another one began with. So does the first where
+something else was asked in the thread since, on the chat page for example.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from agent.state import turn_id
 from service.http.callers import Caller
 from service.http.limits import refuse_more_runs
 from service.http.openai.errors import bad_request
@@ -76,7 +78,10 @@ async def begin(
 
 
 async def _claimed(services: Services, previous: Row[Any], turn: str) -> bool:
-    """Whether the turn is the first that goes on from a response. What waits there for a person is then given up."""
+    """Whether a turn goes on in the thread of a response. What waits there for a person is then given up."""
+    last = turn_id(await _said(services, previous.thread_id))
+    if last != previous.id.removeprefix("resp_"):
+        return False
     waiting = select(runs.c.id).where(runs.c.thread_id == previous.thread_id, runs.c.status == WAITING)
     first = update(responses).where(responses.c.id == previous.id, responses.c.continued.is_(None))
     async with services.database.begin() as connection:
@@ -89,10 +94,14 @@ async def _claimed(services: Services, previous: Row[Any], turn: str) -> bool:
 
 async def said_until(services: Services, previous: Row[Any]) -> list[AnyMessage]:
     """Return what was said in a thread until a response, that included."""
-    config = RunnableConfig(configurable={"thread_id": previous.thread_id})
-    messages: list[AnyMessage] = (await services.graph.aget_state(config)).values.get("messages") or []
+    messages = await _said(services, previous.thread_id)
     ends = [position for position, message in enumerate(messages, 1) if message.id == previous.last_message]
     return messages[: ends[0]] if ends else messages
+
+
+async def _said(services: Services, thread: str) -> list[AnyMessage]:
+    config = RunnableConfig(configurable={"thread_id": thread})
+    return (await services.graph.aget_state(config)).values.get("messages") or []
 
 
 async def keep(services: Services, asked: Asked, response: Response, last_message: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx2
 import openai
 import pytest
 
@@ -86,6 +87,30 @@ def test_each_response_can_be_gone_on_from_many_times(client, model):
         [*begun, ("user", "other 2?")],
         [*begun, ("user", "2?"), ("assistant", "Two."), ("user", "3?")],
     ]
+
+
+def test_what_was_asked_on_the_page_since_a_response_is_not_heard_by_what_goes_on_from_it(client, model, service):
+    model.will("One.", "To the page.", "Two.", "Three.")
+    first = ask(client, "1?")
+    [[thread]] = service.rows(f"SELECT thread_id FROM responses WHERE id = '{first.id}'")
+    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
+        run = page.post(f"api/threads/{thread}/runs", json={"text": "Asked on the page?"}).json()["id"]
+        assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
+    second = ask(client, "2?", previous_response_id=first.id)
+    ask(client, "3?", previous_response_id=second.id)
+    begun = [("user", "1?"), ("assistant", "One."), ("user", "2?")]
+    assert prompts(model)[2:] == [begun, [*begun, ("assistant", "Two."), ("user", "3?")]]
+
+
+def test_what_a_person_decided_on_the_page_is_heard_by_what_goes_on_from_the_response(client, model, service):
+    model.will(Reply(calls=[("note", {"text": "c"})]), "It is noted.", "Yes, c is noted.")
+    first = ask(client, "Note c.")
+    run = first.selfhelp["waiting"]["run_id"]
+    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
+        page.post(f"api/runs/{run}/decisions", json={"decisions": [{"type": "approve"}]}).raise_for_status()
+        assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
+    ask(client, "Is it?", previous_response_id=first.id)
+    assert ("assistant", "It is noted.") in prompts(model)[-1]
 
 
 def test_sources_keep_their_numbers_in_a_conversation(client, model):
