@@ -14,6 +14,7 @@ from tools.openapi.errors import ApiFailed, Unusable
 
 LARGEST_DOCUMENT = 50 * 2**20
 _MOST_HOPS = 20
+_INDEX = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Document:
         node: Any = self.content
         for part in filter(None, unquote(reference[1:]).split("/")):
             key = part.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, list) and key.isascii() and key.isdecimal() and int(key) < len(node):
+            if isinstance(node, list) and _INDEX.fullmatch(key) and int(key) < len(node):
                 node = node[int(key)]
             elif isinstance(node, Mapping) and key in node:
                 node = node[key]

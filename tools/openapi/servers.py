@@ -83,7 +83,7 @@ class Servers:
         try:
             if not httpx2.URL(address).host:
                 raise Unusable(f"the server address {address!r} has no host")
-        except httpx2.InvalidURL as error:
+        except (httpx2.InvalidURL, ValueError) as error:
             raise Unusable(f"the server address {address!r} is wrong: {error}") from None
         return address.partition("?")[0].partition("#")[0]
 

@@ -56,6 +56,7 @@ paths:
   /fine: {get: {operationId: fine}}
   /missing: {get: {parameters: [{$ref: '#/components/parameters/None'}]}}
   /elsewhere: {get: {parameters: [{$ref: 'other.yaml#/x'}]}}
+  /far: {get: {parameters: [{$ref: '#/tags/NINES'}]}}
   /list: {get: {parameters: x}}
   /nameless: {get: {parameters: [{in: query}]}}
   /place: {get: {parameters: [{name: a, in: body}]}}
@@ -71,7 +72,8 @@ paths:
   /trace: {trace: {}}
   /result: {get: {operationId: result, responses: {200: {$ref: '#/nowhere'}}}}
   x-extension: 3
-"""
+tags: []
+""".replace("NINES", "9" * 5000)
 
 
 async def test_a_broken_operation_is_skipped_with_a_reason_and_takes_no_other_down(load):
@@ -80,6 +82,7 @@ async def test_a_broken_operation_is_skipped_with_a_reason_and_takes_no_other_do
     assert {skipped.operation: skipped.reason for skipped in api.skipped} == {
         "GET /missing": "$ref '#/components/parameters/None' leads nowhere",
         "GET /elsewhere": "$ref 'other.yaml#/x' leads out of the document",
+        "GET /far": f"$ref '#/tags/{'9' * 5000}' leads nowhere",
         "GET /list": "parameters is no list",
         "GET /nameless": "a parameter has no name or no place (in)",
         "GET /place": "parameter 'a' goes into 'body', which is no part of a request",
