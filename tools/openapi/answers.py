@@ -14,11 +14,13 @@ import httpx2
 from tools.openapi.credentials import Secrets
 from tools.openapi.errors import CallFailed, Status
 from tools.openapi.inputs import Inputs
+from tools.openapi.schemas import Schema, types
 from tools.openapi.texts import brief
 
 LARGEST_ANSWER = 5 * 2**20
 _LONGEST_REASON = 400
 _TITLE = re.compile(r"<title[^>]{0,200}>(?P<title>[^<]{1,300})", re.IGNORECASE)
+_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?|true|false")
 _SAYING = ("title", "detail", "message", "msg", "error", "error_description", "description", "errors")
 _MOST_SAID = 5
 
@@ -108,15 +110,17 @@ class Answers:
         except httpx2.InvalidURL:
             return None
         arguments = {
-            each.argument: _typed(query[each.name], each.schema.get("type"))
+            each.argument: _typed(query[each.name], each.schema)
             for each in self.inputs.each
             if each.location == "query" and each.name in query
         }
         return secrets.scrubbed(arguments or address)
 
 
-def _typed(value: str, kind: Any) -> Any:
-    return int(value) if kind == "integer" and re.fullmatch(r"-?[0-9]{1,18}", value) else value
+def _typed(value: str, schema: Schema) -> Any:
+    kinds = {kind for each in (schema, *schema.get("anyOf", ())) for kind in types(each)}
+    wants_text = "string" in kinds or not kinds & {"integer", "number", "boolean"}
+    return value if wants_text or not _SCALAR.fullmatch(value) else json.loads(value)
 
 
 def _text(response: httpx2.Response, content: bytes) -> str:

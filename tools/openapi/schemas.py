@@ -81,7 +81,7 @@ class Schemas:
         schema = self._kept(source)
         self._spend({key: value for key, value in schema.items() if key != "description"})
         if level >= self._detail.depth and _has_parts(source):
-            return schema | ({"items": {}} if "array" in _types(schema) else {})
+            return schema | ({"items": {}} if "array" in types(schema) else {})
         self._add_parts(schema, source, level, hops)
         for member in _list_of(source, "allOf"):
             _merge(schema, self._schema(member, level, hops + 1))
@@ -102,7 +102,7 @@ class Schemas:
         return schema | _bounds(source)
 
     def _add_parts(self, schema: Schema, source: Mapping[str, Any], level: int, hops: int) -> None:
-        if "array" in _types(schema) or "items" in source:
+        if "array" in types(schema) or "items" in source:
             schema["items"] = self._schema(source.get("items", True), level + 1, hops)
         properties = source.get("properties")
         if isinstance(properties, Mapping):
@@ -154,7 +154,8 @@ def _checked_type(kind: Any) -> str | list[str]:
     return kinds[0] if len(kinds) == 1 else list(dict.fromkeys(kinds))
 
 
-def _types(schema: Mapping[str, Any]) -> list[str]:
+def types(schema: Mapping[str, Any]) -> list[str]:
+    """Return the types that a schema names."""
     kind = schema.get("type", [])
     return kind if isinstance(kind, list) else [kind]
 
@@ -216,8 +217,8 @@ def _nullable(schema: Schema, source: Mapping[str, Any]) -> Schema:
         return schema
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
-    if "type" in schema and "null" not in _types(schema):
-        schema = {**schema, "type": [*_types(schema), "null"]}
+    if "type" in schema and "null" not in types(schema):
+        schema = {**schema, "type": [*types(schema), "null"]}
     if "enum" in schema and None not in schema["enum"]:
         schema = {**schema, "enum": [*schema["enum"], None]}
     return schema

@@ -169,6 +169,26 @@ async def test_the_next_page_of_a_list_is_given_as_arguments(load, server):
     assert await tool.ainvoke({}) == {"items": [], "next": None}
 
 
+async def test_the_arguments_of_the_next_page_are_of_their_declared_types(load, server):
+    paths = """
+paths:
+  /it:
+    get:
+      parameters:
+        - {name: page, in: query, schema: {anyOf: [{type: integer}, {type: 'null'}]}}
+        - {name: since, in: query, schema: {type: [number, 'null']}}
+        - {name: all, in: query, schema: {type: boolean}}
+        - {name: cursor, in: query, schema: {type: string}}
+        - {name: any, in: query, schema: {}}
+        - {name: odd, in: query, schema: {type: integer}}
+"""
+    link = "<https://elsewhere.example/it?page=2&since=1.5&all=true&cursor=7&any=8&odd=1e9>; rel=next"
+    server.answers["/it"] = Answer(body={"data": []}, headers={"link": link})
+    [tool] = (await load(paths)).tools
+    following = {"page": 2, "since": 1.5, "all": True, "cursor": "7", "any": "8", "odd": "1e9"}
+    assert (await tool.ainvoke({}))["next"] == following
+
+
 async def test_a_list_stays_a_list_where_the_document_declares_no_pages(load, server):
     [tool] = (await load(PAGED % "description: fine")).tools
     assert tool.description.endswith("Returns [{id}].")
