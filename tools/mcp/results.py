@@ -60,9 +60,12 @@ def _size(base64: str) -> str:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_json)
+        found = json.loads(text, parse_constant=_no_json)
+        # 3.10 may be a version, and 1e5 an article: what would be written otherwise stays as it is.
+        is_value = isinstance(found, dict | list) or (isinstance(found, int | float) and json.dumps(found) == text)
     except (ValueError, RecursionError):
         return text
+    return found if is_value else text
 
 
 def _no_json(constant: str) -> Never:

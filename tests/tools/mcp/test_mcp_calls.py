@@ -25,7 +25,8 @@ async def test_results_are_json_values(tools):
 async def test_what_is_no_text_is_told_in_words(tools):
     assert await (await tools())["several"].ainvoke({}) == [
         "plain",
-        "NaN",
+        *("NaN", "null", "3.10", "1e5", "007", "12345678901234567890.5"),
+        *(12, -1.5, True),
         "(image, image/png, 6 bytes)",
         "(file file:///x.bin, application/pdf, 3 bytes)",
         "of a file",

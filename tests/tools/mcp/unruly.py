@@ -51,7 +51,7 @@ def called(name: str, args: dict) -> dict:
     blob = {"uri": "file:///x.bin", "mimeType": "application/pdf", "blob": "AAAA"}
     several = [
         text("plain"),
-        text("NaN"),
+        *(text(said) for said in ("NaN", "null", "3.10", "1e5", "007", "12345678901234567890.5", "12", "-1.5", "true")),
         {"type": "image", "data": "AAAAAAAA", "mimeType": "image/png"},
         {"type": "resource", "resource": blob},
         {"type": "resource", "resource": {"uri": "file:///a.txt", "text": "of a file"}},
