@@ -86,7 +86,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 def _ascii_host(url: httpx2.URL) -> str:
-    """Return a host as the Host header names it. Python's own encoding makes another name of some, such as of straße."""
+    """Return a host as the Host header names it. Python itself makes another name of some, such as of straße."""
     return url.raw_host.decode("ascii")
 
 
