@@ -62,12 +62,12 @@ class Answers:
             raise self._failed(response, f"with an HTML page instead of JSON: {_reason(said)}")
         if kind.endswith(("/json", "+json")) or not kind:
             try:
-                value = json.loads(content)
+                value = secrets.scrubbed(json.loads(content))
             except (ValueError, RecursionError):
                 if kind:
                     raise self._failed(response, "with what says to be JSON and is not") from None
                 return said
-            return self._with_next(secrets.scrubbed(value), response, secrets)
+            return self._with_next(value, response, secrets)
         if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript")):
             return said
         return {"status": response.status_code, "content_type": kind, "bytes": len(content)}

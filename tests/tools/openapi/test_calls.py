@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from langchain_core.messages import ToolMessage
@@ -74,6 +75,14 @@ async def test_errors_say_status_and_reason(load, server, answer, message):
     with pytest.raises(CallFailed, match=message) as failed:
         await tool.ainvoke({})
     assert failed.value.response.status_code == answer.status
+
+
+async def test_json_of_any_depth_is_a_result_or_an_error_of_the_call(load, server):
+    [tool] = (await load(GET)).tools
+    for depth in range(100, 1300, 100):
+        server.answers["/it"] = Answer(200, b"[" * depth + b"]" * depth)
+        with suppress(CallFailed):
+            await tool.ainvoke({})
 
 
 async def test_an_html_page_is_a_result_where_the_document_says_so(load, server):
