@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -119,6 +120,17 @@ def _yaml(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
+def _size(node: Any, known: dict[int, int]) -> int:
+    """Return about how many characters a node has where its aliases are written out."""
+    if isinstance(node.value, str):
+        return len(node.value) + 1
+    if id(node) not in known:
+        known[id(node)] = LARGEST_DOCUMENT  # what holds itself has no end
+        parts = chain.from_iterable(node.value) if node.id == "mapping" else node.value
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
+
+
 @cache
 def _loader() -> Any:
     """Return a loader in which `no` and `2024-01-01` are texts, as in JSON, and keys are too."""
@@ -127,6 +139,12 @@ def _loader() -> Any:
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
     class Loader(base):  # type: ignore[misc]  # its base is chosen at run time
+        def get_single_node(self) -> Any:
+            node = super().get_single_node()
+            if node is not None and _size(node, {}) > LARGEST_DOCUMENT:
+                raise yaml.YAMLError(f"its aliases stand for more than {LARGEST_DOCUMENT // 2**20} MB")
+            return node
+
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - PyYAML's
             return {
                 key if isinstance(key, str) else json.dumps(key, default=str): value

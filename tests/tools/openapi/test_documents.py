@@ -43,6 +43,27 @@ async def test_a_broken_document_is_one_clear_error(tmp_path, content, message):
     assert str(file) in str(failed.value)
 
 
+@pytest.mark.parametrize("use", ["default: *a8", "tags: [*a8]", "<<: *a8", "loop: &loop [*loop]"])
+async def test_aliases_that_stand_for_more_than_a_document_may_hold_are_refused(load, use):
+    each = "{{x{0}: &a{0} {{<<: [{1}], k{0}: [{1}]}}}}"
+    lines = "\n".join(f"  - {each.format(i, ', '.join([f'*a{i - 1}'] * 10))}" for i in range(1, 9))
+    with pytest.raises(ApiFailed, match="its aliases stand for more than 50 MB"):
+        await load(f"x:\n  - &a0 {{k: v}}\n{lines}\n  - {{{use}}}\npaths: {{}}")
+
+
+async def test_aliases_and_merges_of_a_document_are_read(load):
+    paths = """
+x: &id {name: id, in: query, schema: &number {type: integer}}
+paths: {/a: {get: {operationId: a, parameters: [*id, {<<: *id, name: of, required: true}]}}}
+"""
+    [tool] = (await load(paths)).tools
+    assert tool.args_schema == {
+        "type": "object",
+        "properties": {"of": {"type": "integer"}, "id": {"type": "integer"}},
+        "required": ["of"],
+    }
+
+
 async def test_a_document_that_is_not_there_is_said(tmp_path, server):
     with pytest.raises(ApiFailed, match=r"none\.yaml cannot be read: No such file"):
         await load_api(ApiSettings(name="x", spec=str(tmp_path / "none.yaml")))
