@@ -20,6 +20,6 @@ def clock(timezone: str = "UTC") -> dict[str, str]:
     """
     try:
         now = datetime.now(ZoneInfo(timezone))
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ToolException(f"there is no time zone {timezone!r}: use a name such as Europe/Amsterdam") from None
     return {"date": now.date().isoformat(), "time": f"{now:%H:%M}", "weekday": f"{now:%A}", "timezone": timezone}
