@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from socket import SOCK_STREAM, gaierror
 
 import httpx2
@@ -13,6 +13,9 @@ import httpx2
 from agent.apis import ApiSettings
 from tools.openapi.credentials import Secrets
 from tools.openapi.servers import Origin, origin, written_out
+
+# Local as well, which older versions of Python do not know: IPv4 in the first, translated in the second, sites' own.
+_LOCAL = tuple(map(ip_network, ("::/96", "64:ff9b:1::/48", "fec0::/10")))
 
 
 class Refused(Exception):
@@ -98,7 +101,7 @@ def is_public(address: str) -> bool:
         if parsed.packed[:12] == bytes.fromhex("0064ff9b0000000000000000"):  # NAT64
             inner = IPv4Address(parsed.packed[12:])
         parsed = inner or parsed
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not parsed.is_multicast and not any(parsed in network for network in _LOCAL)
 
 
 def refused(settings: ApiSettings, base_url: str) -> str | None:

@@ -241,7 +241,8 @@ async def test_a_name_beyond_ascii_is_looked_up_as_the_request_names_it(load, se
 @pytest.mark.parametrize(
     "address",
     ["127.0.0.1", "10.1.2.3", "169.254.169.254", "0.0.0.0", "::1", "::", "fe80::1%eth0", "fd00::1", "::ffff:127.0.0.1",
-     "2002:7f00:1::", "64:ff9b::7f00:1", "100.64.0.1", "224.0.0.1", "ff02::1", "192.168.0.1"],
+     "2002:7f00:1::", "64:ff9b::7f00:1", "100.64.0.1", "224.0.0.1", "ff02::1", "192.168.0.1",
+     "fec0::1", "64:ff9b:1::7f00:1", "::7f00:1"],
 )  # fmt: skip
 def test_private_addresses_are_known(address):
     assert not is_public(address)
