@@ -21,12 +21,13 @@ from sqlalchemy.exc import IntegrityError
 from agent.state import turn_id
 from service.http.callers import Caller
 from service.http.limits import refuse_more_runs
-from service.http.openai.errors import bad_request
+from service.http.openai.errors import bad_request, turn_failed
 from service.http.openai.records import Asked, Status, add_run, add_thread, end_run
 from service.http.openai.response_models import Response
 from service.http.openai.turns import Turn
-from service.http.problems import Problem, not_found
+from service.http.problems import Problem, database_is_away, not_found
 from service.http.services import Services
+from service.records.database import database_errors
 from service.records.tables import responses, runs
 from service.runs.records import UNDER_WAY, WAITING
 
@@ -105,7 +106,11 @@ async def _said(services: Services, thread: str) -> list[AnyMessage]:
 
 
 async def keep(services: Services, asked: Asked, response: Response, last_message: str | None) -> None:
-    """Keep a response, so that it can be read, and others can go on from it."""
+    """Keep a response, so that it can be read, and others can go on from it.
+
+    Raises:
+        Problem: it cannot be kept, though the turn is over.
+    """
     row = {
         "id": response.id,
         "thread_id": asked.thread,
@@ -114,8 +119,14 @@ async def keep(services: Services, asked: Asked, response: Response, last_messag
         "body": response.model_dump(mode="json"),
         "created": response.created_at,
     }
-    async with services.database.begin() as connection:
-        await connection.execute(insert(responses).values(row))
+    try:
+        async with services.database.begin() as connection:
+            await connection.execute(insert(responses).values(row))
+    except IntegrityError:
+        raise turn_failed(409, "the conversation was deleted when its answer was there", "deleted") from None
+    except database_errors() as error:
+        away = database_is_away(error)
+        raise turn_failed(away.status_code, "the answer could not be kept: look what was done", "unavailable") from None
 
 
 async def find(services: Services, caller: Caller, response: str) -> Row[Any]:

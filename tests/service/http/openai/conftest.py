@@ -42,6 +42,12 @@ class Service:
         with closing(sqlite3.connect(self.folder / "data" / database, timeout=10)) as connection:
             return connection.execute(query).fetchall()
 
+    def change(self, statement: str) -> None:
+        """Change the service's database behind its back."""
+        with closing(sqlite3.connect(self.folder / "data" / "service.sqlite", timeout=10)) as connection:
+            connection.execute(statement)
+            connection.commit()
+
     def model_calls(self, columns: str, condition: str = "1 = 1") -> list[tuple]:
         """Return what is in the ledger of model calls, in their order."""
         if not (self.folder / "data" / "ledger.sqlite").exists():

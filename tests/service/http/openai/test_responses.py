@@ -183,6 +183,39 @@ def test_a_turn_that_fails_says_so(client, model, service):
     assert service.rows(run) == [("failed",)]
 
 
+@pytest.fixture
+def deleted_just_then(service):
+    """Threads are deleted in the moment in which an answer of theirs is to be kept."""
+    when = "CREATE TRIGGER just_then BEFORE INSERT ON responses BEGIN DELETE FROM threads WHERE id = NEW.thread_id; END"
+    service.change(when)
+    yield
+    service.change("DROP TRIGGER just_then")
+
+
+@pytest.fixture
+def nowhere_to_keep(service):
+    service.change("ALTER TABLE responses RENAME TO elsewhere")
+    yield
+    service.change("ALTER TABLE elsewhere RENAME TO responses")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "message"),
+    [("deleted_just_then", 409, "was deleted"), ("nowhere_to_keep", 503, "could not be kept")],
+)
+def test_an_answer_that_cannot_be_kept_is_a_turn_that_failed(client, model, request, trouble, status, message):
+    request.getfixturevalue(trouble)
+    model.will("One.", "Two.")
+    with client.responses.stream(model="helpdesk", input="?") as stream:
+        *_, last = stream
+    assert last.type == "response.failed"
+    assert message in last.response.error.message
+    with pytest.raises(openai.APIStatusError, match=message) as failed:
+        ask(client, "?")
+    assert failed.value.status_code == status
+    assert failed.value.response.headers["x-should-retry"] == "false"
+
+
 async def test_a_client_that_leaves_ends_its_turn_and_others_can_go_on(service, model):
     model.will("One.", Reply(calls=[("hang", {"text": "response"})]), "Two.")
     async with openai.AsyncOpenAI(base_url=service.url, api_key="none", max_retries=0) as client:
