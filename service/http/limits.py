@@ -11,15 +11,12 @@ from contextlib import asynccontextmanager
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.http.callers import Caller
 from service.http.problems import Problem
-from service.records.tables import runs
+from service.runs.records import TooMany
 
 _SOON = 1  # second
-_UNDER_WAY = ("queued", "running")
 
 
 class Limits:
@@ -61,20 +58,9 @@ class Limits:
             raise _too_many(f"a key may make {per_minute} requests in a minute", seconds)
 
 
-async def refuse_more_runs(database: AsyncEngine, caller: Caller) -> None:
-    """Refuse a new run of a caller who has as many under way as they may. It counts those of all processes.
-
-    Raises:
-        Problem: they have.
-    """
-    if caller.concurrent is None:
-        return
-    under_way = (
-        select(func.count()).select_from(runs).where(runs.c.owner == caller.owner, runs.c.status.in_(_UNDER_WAY))
-    )
-    async with database.connect() as connection:
-        if (await connection.scalar(under_way) or 0) >= caller.concurrent:
-            raise _too_many(f"{caller.concurrent} runs are under way: wait for one to end", _SOON)
+def too_many_runs(error: TooMany) -> Problem:
+    """Return the problem of a caller who has as many runs under way as they may."""
+    return _too_many(str(error), _SOON)
 
 
 def _too_many(message: str, seconds: int) -> Problem:

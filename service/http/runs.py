@@ -9,13 +9,13 @@ from pydantic import Field
 
 from service.http.bodies import After, LastEventId, NewRun, RunBody, RunId, ThreadId, Waiting
 from service.http.callers import Authenticated
-from service.http.limits import refuse_more_runs
+from service.http.limits import too_many_runs
 from service.http.owned import run_of, thread_of, waiting_of
 from service.http.personas import check_persona
 from service.http.problems import Problem, not_found
 from service.http.services import Shared
 from service.http.streams import EVENTS, last_seen, stream
-from service.runs.records import Busy, NoThread
+from service.runs.records import Busy, NoThread, TooMany
 from service.threads.messages import Message
 
 router = APIRouter(prefix="/api", tags=["Runs"])
@@ -44,7 +44,6 @@ async def create_run(
 ) -> Any:
     """Ask a question. The run goes on whether or not anybody listens; with `?stream=true` its events are returned."""
     thread = await thread_of(thread_id, shared, caller)
-    await refuse_more_runs(shared.database, caller)
     await check_persona(new.context.persona, shared.settings)
     context = (
         {"persona": thread.persona or shared.settings.persona}
@@ -53,12 +52,20 @@ async def create_run(
     )
     try:
         run = await shared.runner.start(
-            thread_id, caller.owner, new.text, context, key_id=caller.key, queue=new.if_busy == "queue"
+            thread_id,
+            caller.owner,
+            new.text,
+            context,
+            key_id=caller.key,
+            queue=new.if_busy == "queue",
+            most=caller.concurrent,
         )
     except NoThread:
         raise not_found("thread") from None
     except Busy as error:
         raise Problem(409, str(error), code="busy") from None
+    except TooMany as error:
+        raise too_many_runs(error) from None
     if as_stream or EVENT_STREAM in accept:
         return stream(shared.runner, run.id, 0)
     return RunBody.model_validate(run)

@@ -56,7 +56,7 @@ runs = Table(
     metadata,
     Column("id", String(64), primary_key=True),
     Column("thread_id", ForeignKey("threads.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("owner", String(200), nullable=False, index=True),
+    Column("owner", String(200), nullable=False),
     Column("status", String(20), nullable=False, index=True),
     Column("input", JSON, nullable=False),
     Column("context", JSON, nullable=False),
@@ -71,6 +71,7 @@ runs = Table(
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("ended", Float),
+    Index("runs_of_owner", "owner", "status"),
     # Two runs of one thread never interleave, whichever processes they are in.
     Index(
         "one_running_per_thread",

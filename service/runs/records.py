@@ -30,6 +30,10 @@ class Busy(SelfhelpError):
     """A thread with a run under way."""
 
 
+class TooMany(SelfhelpError):
+    """A person with as many runs under way as they may have."""
+
+
 class NotWaiting(SelfhelpError):
     """A run that asks nothing."""
 

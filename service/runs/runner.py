@@ -93,6 +93,7 @@ class Runner:
         *,
         key_id: str | None = None,
         queue: bool = False,
+        most: int | None = None,
     ) -> Run:
         """Start a run, and return it. It goes on whether or not anybody follows it.
 
@@ -103,10 +104,12 @@ class Runner:
             context: fields of `agent.context.Context`; what is left out comes from persona and settings.
             key_id: the key that it is started with, for the record of usage.
             queue: whether it is queued where a run of the thread is under way.
+            most: how many runs the owner may have under way, this one included; any number when None.
 
         Raises:
             NoThread: the owner has no such thread.
             Busy: a run of the thread is under way.
+            TooMany: the owner has as many under way as they may.
         """
         run = Run(
             id=uuid4().hex,
@@ -118,7 +121,7 @@ class Runner:
             key_id=key_id,
             created=time.time(),
         )
-        added = await self.store.add(run, queue=queue)
+        added = await self.store.add(run, queue=queue, most=most)
         if added.status == "running":
             self._log.begin(added.id)
             self._carry_out(added)

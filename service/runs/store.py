@@ -13,7 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from agent.untrusted import visible
 from service.records.tables import events, runs, threads
-from service.runs.records import END, ENDED, RESTART, STEP, TOKEN, UNDER_WAY, WAITING, Busy, NoThread, NotWaiting, Run
+from service.runs.records import (
+    END,
+    ENDED,
+    RESTART,
+    STEP,
+    TOKEN,
+    UNDER_WAY,
+    WAITING,
+    Busy,
+    NoThread,
+    NotWaiting,
+    Run,
+    TooMany,
+)
 
 # Seconds that a silent process keeps its runs. Clocks of processes that share a database may differ by much less.
 LEASE = 15.0
@@ -41,6 +54,10 @@ _FIRST_QUEUED = (
     .order_by(runs.c.created, runs.c.id)
     .limit(1)
 )
+_UNDER_WAY_OF = (
+    select(func.count()).select_from(runs).where(runs.c.owner == bindparam("whose"), runs.c.status.in_(UNDER_WAY))
+)
+_ONE_BY_ONE = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("whose"), 0)))
 _HOLD = (
     update(runs)
     .where(
@@ -86,16 +103,18 @@ class RunStore:
         async with self._database.connect() as connection:
             return [_run(row) for row in await connection.execute(wanted)]
 
-    async def add(self, run: Run, *, queue: bool) -> Run:
+    async def add(self, run: Run, *, queue: bool, most: int | None = None) -> Run:
         """Add a run to its thread: running in this process, or queued behind another. One that waits is cancelled.
 
         Args:
             run: the run.
             queue: whether to wait for runs under way.
+            most: how many runs its owner may have under way, this one included; any number when None.
 
         Raises:
             NoThread: the thread is not there, or another's.
             Busy: a run is under way, and this one is not to wait.
+            TooMany: the owner has as many as they may.
         """
         now = time.time()
         thread = {"thread": run.thread_id, "whose": run.owner, "now": now, "question": title_of(run.input["text"])}
@@ -111,6 +130,7 @@ class RunStore:
                 await _cancel(connection, runs.c.thread_id == run.thread_id, runs.c.status == WAITING)
             added = replace(run, status="queued") if busy else replace(run, **self._taken(), started=now)
             await connection.execute(_ADD, vars(added))
+            await refuse_beyond(connection, run.owner, most)
         return added
 
     async def decide(self, run_id: str, decisions: dict[str, Any], seen: int) -> Run:
@@ -202,6 +222,27 @@ class RunStore:
         async with self._database.begin() as connection:
             if not (await connection.execute(running)).rowcount:
                 await _cancel(connection, runs.c.id == run_id, runs.c.status.in_(("queued", WAITING)))
+
+
+async def refuse_beyond(connection: AsyncConnection, owner: str, most: int | None, *, added: bool = True) -> None:
+    """Refuse a run of a person who has as many under way as they may, in whichever processes.
+
+    Args:
+        connection: a transaction.
+        owner: the person.
+        most: how many they may have, this one included; any number when None.
+        added: whether the transaction has added the run. Only then do others that are added at once wait.
+
+    Raises:
+        TooMany: they have more.
+    """
+    if most is None:
+        return
+    if added and connection.dialect.name == "postgresql":  # in SQLite, the write has made them wait
+        await connection.execute(_ONE_BY_ONE, {"whose": owner})
+    under_way = await connection.scalar(_UNDER_WAY_OF, {"whose": owner}) or 0
+    if under_way + (not added) > most:
+        raise TooMany(f"{most} runs are under way: wait for one to end")
 
 
 async def hold(connection: AsyncConnection, worker: str, ids: Collection[str]) -> dict[str, bool]:

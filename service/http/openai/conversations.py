@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent.state import turn_id
 from service.http.callers import Caller
-from service.http.limits import refuse_more_runs
+from service.http.limits import too_many_runs
 from service.http.openai.errors import bad_request, turn_failed
 from service.http.openai.records import Asked, Status, add_run, add_thread, end_run
 from service.http.openai.response_models import Response
@@ -29,7 +29,8 @@ from service.http.problems import Problem, database_is_away, not_found
 from service.http.services import Services
 from service.records.database import database_errors
 from service.records.tables import responses, runs
-from service.runs.records import UNDER_WAY, WAITING
+from service.runs.records import UNDER_WAY, WAITING, TooMany
+from service.runs.store import refuse_beyond
 
 _ID = re.compile("resp_[0-9a-f]{32}")
 
@@ -62,19 +63,23 @@ async def begin(
     Raises:
         Problem: another run of the thread is under way, or too many of the caller's.
     """
-    await refuse_more_runs(services.database, asked.caller)
-    before: Sequence[AnyMessage] = ()
-    if previous and await _claimed(services, previous, asked.id):
-        asked = replace(asked, thread=previous.thread_id)
-    elif previous:
-        before = await said_until(services, previous)
+    caller, before = asked.caller, list[AnyMessage]()
     try:
+        async with services.database.connect() as connection:  # nothing is claimed for a turn that is refused
+            await refuse_beyond(connection, caller.owner, caller.concurrent, added=False)
+        if previous and await _claimed(services, previous, asked.id):
+            asked = replace(asked, thread=previous.thread_id)
+        elif previous:
+            before = await said_until(services, previous)
         async with services.database.begin() as connection:
             if not previous or asked.thread != previous.thread_id:
                 await add_thread(connection, asked)
             await add_run(connection, asked, services.runner.worker)
+            await refuse_beyond(connection, caller.owner, caller.concurrent)
     except IntegrityError:
         raise Problem(409, "another run of this conversation is under way: wait for its end", code="busy") from None
+    except TooMany as error:
+        raise too_many_runs(error) from None
     return KeptTurn(services, asked, [*before, *messages])
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 
 from service.http.app import create_app
 from service.http.callers import Caller
-from service.http.limits import Limits, refuse_more_runs
+from service.http.limits import Limits
 from service.http.problems import Problem
 from service.records.database import open_database
 from service.records.keys import Keys, NewKey
@@ -94,19 +94,29 @@ async def test_a_request_that_fails_or_is_left_gives_its_place_back():
                 pass
 
 
-async def test_runs_under_way_are_counted_in_all_processes(settings):
-    caller = Caller("ann", key="1", concurrent=2)
-    async with open_database(settings) as database:
-        async with database.begin() as connection:
-            thread = {"owner": "ann", "title": "", "origin": "api", "details": {}, "created": 1.0, "updated": 1.0}
-            run = {"owner": "ann", "input": {}, "context": {}, "cancelled": False, "created": 1.0}
-            for number, status in enumerate(("running", "queued", "finished", "waiting")):
-                await connection.execute(insert(threads).values(**thread, id=str(number)))
-                await connection.execute(
-                    insert(runs).values(**run, id=str(number), thread_id=str(number), status=status)
-                )
-        with pytest.raises(Problem, match="2 runs are under way"):
-            await refuse_more_runs(database, caller)
-        await refuse_more_runs(database, Caller("ann", key="2", concurrent=3))
-        await refuse_more_runs(database, Caller("bob", key="3", concurrent=1))
-        await refuse_more_runs(database, Caller("ann"))
+async def test_a_run_beyond_the_limit_is_refused_in_either_protocol_and_leaves_nothing(client, settings, model_server):
+    ann = await key_for(settings, "ann", concurrent=1)
+    async with open_database(settings) as database, database.begin() as connection:
+        thread = {
+            "id": "t",
+            "owner": "ann",
+            "title": "",
+            "origin": "api",
+            "details": {},
+            "created": 1.0,
+            "updated": 1.0,
+        }
+        run = {"id": "r", "thread_id": "t", "owner": "ann", "input": {}, "context": {}, "cancelled": False}
+        await connection.execute(insert(threads).values(thread))
+        await connection.execute(insert(runs).values(**run, status="running", lease=time.time() + 600, created=1.0))
+    other = (await client.post("/api/threads", json={}, headers=ann)).json()["id"]
+    answers = [
+        await client.post(f"/api/threads/{other}/runs", json={"text": "hi"}, headers=ann),
+        await client.post("/v1/responses", json={"model": "selfhelp", "input": "hi"}, headers=ann),
+    ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert "1 runs are under way" in answer.json()["error"]["message"]
+    assert model_server.requests == []
+    [left] = [each for each in (await client.get("/api/threads", headers=ann)).json()["items"] if each["id"] != "t"]
+    assert (left["id"], left["title"]) == (other, "")

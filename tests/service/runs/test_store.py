@@ -1,0 +1,66 @@
+"""The rows of runs, in either database, where several processes change them at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import insert, text
+
+from agent.settings import Settings
+from service.records.database import open_database
+from service.records.tables import runs, threads
+from service.runs.records import Run, TooMany
+from service.runs.store import RunStore
+from tests.support import postgres
+
+THREADS = 12
+
+
+@pytest.fixture(scope="module")
+def server():
+    if not postgres.is_installed():
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.serve() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request, tmp_path):
+    settings = Settings(data_dir=tmp_path)
+    if request.param == "postgres":
+        settings = Settings(data_dir=tmp_path, database_url=SecretStr(request.getfixturevalue("server")))
+    async with open_database(settings) as opened:
+        thread = {"owner": "ann", "title": "", "origin": "api", "details": {}, "created": 1.0, "updated": 1.0}
+        async with opened.begin() as connection:
+            await connection.execute(threads.delete())
+            await connection.execute(insert(threads), [{"id": f"t{number}", **thread} for number in range(THREADS)])
+        yield opened
+
+
+def asked(number, name="r"):
+    return Run(f"{name}{number}", f"t{number}", "ann", "queued", {"text": "hi"}, {}, None, time.time())
+
+
+async def all_of(database, status):
+    async with database.connect() as connection:
+        return len((await connection.execute(runs.select().where(runs.c.status == status))).all())
+
+
+async def test_of_runs_that_are_started_at_once_there_are_no_more_than_their_owner_may_have(database):
+    stores = [RunStore(database, f"process {number}") for number in range(3)]
+    started = [stores[number % 3].add(asked(number), queue=False, most=4) for number in range(THREADS)]
+    ended = await asyncio.gather(*started, return_exceptions=True)
+    refused = [error for error in ended if isinstance(error, Exception)]
+    assert {type(error) for error in refused} == {TooMany}
+    assert await all_of(database, "running") == 4
+    await stores[0].add(asked(THREADS - 1, "last"), queue=False)  # for whom there is no limit
+
+
+async def test_counting_the_runs_of_an_owner_reads_no_others(tmp_path):
+    async with open_database(Settings(data_dir=tmp_path)) as database, database.connect() as connection:
+        counted = "SELECT count(*) FROM runs WHERE owner = 'ann' AND status IN ('queued', 'running')"
+        [plan] = (await connection.execute(text(f"EXPLAIN QUERY PLAN {counted}"))).all()
+    assert "(owner=? AND status=?)" in plan[-1]
