@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from tools.openapi.documents import Document
@@ -83,8 +84,10 @@ class Schemas:
         if level >= self._detail.depth and _has_parts(source):
             return schema | ({"items": {}} if "array" in types(schema) else {})
         self._add_parts(schema, source, level, hops)
-        for member in _list_of(source, "allOf"):
+        members = _list_of(source, "allOf")
+        for member in members:
             _merge(schema, self._schema(member, level, hops + 1))
+        self._drop_hidden(schema, [source, *map(self._document.resolved, members)])
         options = [self._schema(each, level, hops + 1) for union in _UNIONS for each in _list_of(source, union)]
         return _nullable(_united(schema, options), source)
 
@@ -103,14 +106,13 @@ class Schemas:
 
     def _add_parts(self, schema: Schema, source: Mapping[str, Any], level: int, hops: int) -> None:
         if "array" in types(schema) or "items" in source:
-            schema["items"] = self._schema(source.get("items", True), level + 1, hops)
+            # Behind prefixItems, items is about the rest.
+            items = True if "prefixItems" in source else source.get("items", True)
+            schema["items"] = self._schema(items, level + 1, hops)
         properties = source.get("properties")
         if isinstance(properties, Mapping):
             schema["properties"] = self._properties(properties, level, hops)
-            known = schema["properties"].keys() | {name for name in _names(source) if name not in properties}
-            if required := [name for name in _names(source) if name in known]:
-                schema["required"] = required
-        elif required := _names(source):
+        if required := _names(source):
             schema["required"] = required
         extra = source.get("additionalProperties")
         if isinstance(extra, Mapping) and extra:
@@ -121,13 +123,23 @@ class Schemas:
     def _properties(self, properties: Mapping[str, Any], level: int, hops: int) -> dict[str, Schema]:
         written = {}
         for name, given in properties.items():
-            if name == _REFERENCE or (
-                isinstance(given, Mapping) and self._document.resolved(given).get("readOnly") is True
-            ):
+            if self._is_hidden(name, given):
                 continue
             self._spend(name)
             written[str(name)] = self._schema(given, level + 1, hops)
         return written
+
+    def _is_hidden(self, name: str, given: Any) -> bool:
+        return name == _REFERENCE or (
+            isinstance(given, Mapping) and self._document.resolved(given).get("readOnly") is True
+        )
+
+    def _drop_hidden(self, schema: Schema, parts: list[dict[str, Any]]) -> None:
+        """Require no property that is not shown, in whichever part of allOf it stands."""
+        properties = [found.items() for part in parts if isinstance(found := part.get("properties"), Mapping)]
+        hidden = {name for name, given in chain.from_iterable(properties) if self._is_hidden(name, given)}
+        required = [name for name in schema.pop("required", ()) if name not in hidden]
+        schema |= {"required": required} if required else {}
 
     def _spend(self, written: Any) -> None:
         self._left -= len(_json(written)) + 2
@@ -216,7 +228,9 @@ def _nullable(schema: Schema, source: Mapping[str, Any]) -> Schema:
     if source.get("nullable") is not True:
         return schema
     if "anyOf" in schema:
-        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+        schema = {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if schema.get("const") is not None:
+        schema["enum"] = [schema.pop("const")]
     if "type" in schema and "null" not in types(schema):
         schema = {**schema, "type": [*types(schema), "null"]}
     if "enum" in schema and None not in schema["enum"]:

@@ -54,6 +54,23 @@ async def test_both_dialects_become_json_schema(load, version, schema, shown):
     assert found["it"] == shown
 
 
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ("{type: object, nullable: true, anyOf: [{properties: {a: {type: string}}}, {required: [b]}]}", None),
+        ("{type: string, nullable: true, const: a}", None),
+        ("{type: string, nullable: true, const: a, enum: [a, b]}", None),
+        ("{type: array, prefixItems: [{type: string}, {type: integer}], items: false}", ["a", 1]),
+        ("{type: object, required: [id, n], properties: {id: {readOnly: true}, n: {}}}", {"n": 1}),
+        ("{type: object, required: [id], allOf: [{properties: {id: {readOnly: true}}}]}", {}),
+        ("{allOf: [{required: [id]}, {type: object, properties: {id: {readOnly: true}}}]}", {}),
+    ],
+)
+async def test_what_the_document_admits_is_admitted(load, schema, value):
+    found = await properties_of(load, schema)
+    assert Draft202012Validator(found["it"]).is_valid(value)
+
+
 async def test_references_are_followed_and_recursion_ends(load):
     components = """
 components:
