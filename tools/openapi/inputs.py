@@ -233,7 +233,9 @@ def _with_files(schema: Schema, media_type: str) -> tuple[Schema, set[str]]:
 
 
 def _is_file(schema: Schema) -> bool:
-    return schema.get("format") == "binary" or ("items" in schema and schema["items"].get("format") == "binary")
+    one = schema.get("items", schema)
+    # OpenAPI 3.0 says so with a format, 3.1 with a media type. What has an encoding is text.
+    return one.get("format") == "binary" or ("contentMediaType" in one and "contentEncoding" not in one)
 
 
 def _shown_file(schema: Schema) -> Schema:

@@ -20,6 +20,7 @@ _MOST_HOPS = 40
 # LangChain follows it wherever it stands, also where it is a value or the name of a property.
 _REFERENCE = "$ref"
 _TYPES = {"string", "number", "integer", "boolean", "object", "array", "null"}
+_FORMATS = ("format", "contentMediaType", "contentEncoding")
 _UNIONS = ("anyOf", "oneOf")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
@@ -100,8 +101,7 @@ class Schemas:
         for key in ("const", "default"):
             if key in source and len(_json(source[key])) <= _LONGEST_VALUE and _is_plain(source[key]):
                 schema[key] = source[key]
-        if isinstance(source.get("format"), str):
-            schema["format"] = source["format"]
+        schema |= {key: source[key] for key in _FORMATS if isinstance(source.get(key), str)}
         return schema | _bounds(source)
 
     def _add_parts(self, schema: Schema, source: Mapping[str, Any], level: int, hops: int) -> None:

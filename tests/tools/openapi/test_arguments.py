@@ -222,6 +222,29 @@ paths:
         await tool.ainvoke({"file": "data:image/png;base64,???"})
 
 
+async def test_files_of_openapi_3_1_are_files(load, server):
+    paths = """
+paths:
+  /up:
+    post:
+      requestBody:
+        content:
+          multipart/form-data:
+            schema:
+              type: object
+              properties:
+                file: {type: string, contentMediaType: image/png}
+                more: {type: array, items: {type: string, contentMediaType: text/plain}}
+                encoded: {type: string, contentMediaType: image/png, contentEncoding: base64}
+"""
+    [tool] = (await load(paths)).tools
+    assert tool.args_schema["properties"]["encoded"]["contentEncoding"] == "base64"
+    await tool.ainvoke({"file": "data:image/png;base64,iVBORw==", "more": ["one", "two"], "encoded": "iVBORw=="})
+    assert b'name="file"; filename="file.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG' in server.last.body
+    assert server.last.body.count(b'name="more"; filename="more.txt"') == 2
+    assert b'name="encoded"\r\n\r\niVBORw==' in server.last.body
+
+
 @pytest.mark.parametrize(("media_type", "sent"), [("text/plain", b"hello"), ("application/octet-stream", b"hello")])
 async def test_a_body_can_be_text_or_bytes(load, server, media_type, sent):
     [tool] = (await load(f"paths: {{/b: {{post: {{requestBody: {{content: {{{media_type}: {{}}}}}}}}}}}}")).tools
