@@ -21,6 +21,7 @@ LARGEST_ANSWER = 5 * 2**20
 _LONGEST_REASON = 400
 _TITLE = re.compile(r"<title[^>]{0,200}>(?P<title>[^<]{1,300})", re.IGNORECASE)
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?|true|false")
+_TEXTS = ("xml", "yaml", "javascript", "ndjson", "jsonl", "jsonlines", "json-seq")
 _SAYING = ("title", "detail", "message", "msg", "error", "error_description", "description", "errors")
 _MOST_SAID = 5
 
@@ -68,7 +69,7 @@ class Answers:
                     raise self._failed(response, "with what says to be JSON and is not") from None
                 return said
             return self._with_next(value, response, secrets)
-        if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript")):
+        if kind.startswith("text/") or kind.endswith(_TEXTS):
             return said
         return {"status": response.status_code, "content_type": kind, "bytes": len(content)}
 

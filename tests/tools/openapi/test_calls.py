@@ -36,6 +36,7 @@ paths:
         (Answer(body={"a": 1}, headers={"content-type": "application/hal+json; charset=utf-8"}), {"a": 1}),
         (Answer(body=b"a,b\n1,2", headers={"content-type": "text/csv"}), "a,b\n1,2"),
         (Answer(body="é".encode("latin-1"), headers={"content-type": "text/plain; charset=latin-1"}), "é"),
+        *((Answer(body=b'{"a": 1}\n{"a": 2}\n', headers={"content-type": kind}), '{"a": 1}\n{"a": 2}\n') for kind in ("application/x-ndjson", "application/jsonl; charset=utf-8")),
         (Answer(body=b"\x89PNG", headers={"content-type": "image/png"}), {"status": 200, "content_type": "image/png", "bytes": 4}),
     ],
 )  # fmt: skip
