@@ -160,12 +160,19 @@ def _spread(each: Input, value: Any) -> Iterator[tuple[str, Any]]:
     elif each.location == "query" and isinstance(value, Mapping):
         yield each.name, {name: text(item) for name, item in value.items()}
     else:
-        written = ",".join(map(text, value)) if isinstance(value, list) else text(value)
+        written = _simple(value, "=" if each.source.get("explode") is True else ",")
         if wrong := sorted(set(written).intersection(_ENDS.get(each.location, ""))):
             raise ValueError(f"{each.argument} is a {each.location}, which cannot hold {', '.join(map(repr, wrong))}")
         if each.location == "path" and not written:
             raise ValueError(f"{each.argument} is empty, and the path would lead elsewhere")
         yield each.name, written
+
+
+def _simple(value: Any, between: str) -> str:
+    """Write a value as a path or a header holds it."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}{between}{text(item)}" for name, item in value.items())
+    return ",".join(map(text, value)) if isinstance(value, list) else text(value)
 
 
 def _deep(name: str, value: Any) -> Iterator[tuple[str, Any]]:

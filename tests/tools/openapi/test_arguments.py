@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pytest
 from langchain_core.tools import ToolException
 
@@ -84,6 +86,22 @@ async def test_lists_and_objects_in_a_query_are_written_as_declared(load, server
     [tool] = (await load(f"paths: {{/s: {{get: {{parameters: [{{{how} name: q, in: query}}]}}}}}}")).tools
     await tool.ainvoke({"q": value})
     assert server.last.query == query
+
+
+@pytest.mark.parametrize(
+    ("how", "value", "written"),
+    [
+        ("", {"a": "x", "b": 1}, "a,x,b,1"),
+        ("explode: true,", {"a": "x", "b": True}, "a=x,b=true"),
+        ("", ["a", 1], "a,1"),
+    ],
+)
+async def test_lists_and_objects_in_a_path_and_a_header_are_written_as_declared(load, server, how, value, written):
+    parameters = f"[{{{how} name: at, in: path, required: true}}, {{{how} name: X-At, in: header}}]"
+    [tool] = (await load(f"paths: {{'/s/{{at}}': {{get: {{parameters: {parameters}}}}}}}")).tools
+    await tool.ainvoke({"at": value, "X-At": value})
+    assert unquote(server.last.path) == f"/s/{written}"
+    assert server.last.headers["x-at"] == written
 
 
 async def test_a_query_parameter_can_be_json(load, server):
