@@ -22,7 +22,7 @@ _DETAILS = tuple(
     for depth, description in ((6, 120), (4, 120), (3, 120), (2, 120), (2, 60), (1, 60), (1, 0))
 )
 _LOCATIONS = ("path", "query", "header", "cookie")
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 # The connection's and the body's own; OpenAPI says that a document's parameters of the first three names do not count.
 _OWN_HEADERS = {
     *("accept", "content-type", "authorization"),
@@ -125,7 +125,7 @@ def _is_hidden(parameter: Mapping[str, Any], hidden: Collection[tuple[str, str]]
 
 def _check_path(operation: Operation, parameters: list[dict[str, Any]]) -> None:
     declared = {each["name"] for each in parameters if each["in"] == "path"}
-    if missing := set(_PLACEHOLDER.findall(operation.path)) - declared:
+    if missing := set(PLACEHOLDER.findall(operation.path)) - declared:
         raise Unusable(f"its path needs {', '.join(sorted(missing))}, which no parameter declares")
 
 

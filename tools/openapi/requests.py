@@ -17,7 +17,7 @@ import httpx2
 from langchain_core.tools import ToolException
 
 from tools.openapi.credentials import Secrets
-from tools.openapi.inputs import Body, Input, Inputs
+from tools.openapi.inputs import PLACEHOLDER, Body, Input, Inputs
 
 if TYPE_CHECKING:
     from fastmcp.utilities.openapi import HTTPRoute, ParameterInfo
@@ -64,7 +64,7 @@ class Requests:
         given = [(each, args[each.argument]) for each in self.inputs.each if each.argument in args]
         try:
             request = self._built(given)
-        except (ValueError, TypeError, httpx2.InvalidURL) as error:
+        except (ValueError, TypeError, KeyError, httpx2.InvalidURL) as error:
             raise ToolException(f"no request can be made of the arguments: {error}") from None
         for name, value in (_HEADERS | ({self.key_header: key} if key else {})).items():
             request.headers[name] = value
@@ -105,7 +105,8 @@ class Requests:
         route = self._route.model_copy(update={"parameter_map": places})
         request = director().build(route, flat, self.base_url)
         if fixed := parse_qsl(urlsplit(self.path).query, keep_blank_values=True):
-            request.url = request.url.copy_merge_params(dict(fixed))
+            filled = {name: PLACEHOLDER.sub(lambda found: flat[f"path {found[1]}"], value) for name, value in fixed}
+            request.url = request.url.copy_merge_params(filled)
         if not multipart or content is None:
             return request
         return httpx2.Request(request.method, request.url, headers=_without_type(request), files=content)

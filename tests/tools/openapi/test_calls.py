@@ -270,6 +270,9 @@ async def test_a_tool_call_becomes_a_message(load, server):
 
 
 async def test_a_query_in_the_path_is_sent_with_the_others(load, server):
-    [tool] = (await load("paths: {'/it?beta=true': {get: {parameters: [{name: q, in: query}]}}}")).tools
-    await tool.ainvoke({"q": "x"})
-    assert sorted(server.last.query) == [("beta", "true"), ("q", "x")]
+    parameters = "[{name: q, in: query}, {name: id, in: path, required: true}]"
+    [tool] = (await load(f"paths: {{'/it?beta=true&id={{id}}': {{get: {{parameters: {parameters}}}}}}}")).tools
+    await tool.ainvoke({"q": "x", "id": "a&b"})
+    assert sorted(server.last.query) == [("beta", "true"), ("id", "a&b"), ("q", "x")]
+    with pytest.raises(ToolException, match="id"):
+        await tool.ainvoke({"q": "x"})
