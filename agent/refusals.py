@@ -9,18 +9,25 @@ _FOLDED = str.maketrans("\u2018\u2019\u201c\u201d\u2010\u2011\u2012\u2013\u2014\
 _NEAR = r"\b[^.?!]{0,60}\b"
 
 _NOT = r"(?:n't|\s+not)(?: (?:currently|yet|really|actually))?"
+_SOURCES = r"(?:documents?|documentation|results?|passages?|sources?|information|data|pages?|texts?)"
 _ENGLISH = (
     # Who answers does not know,
     rf"\b(?:I|we) (?:do|did|could|can|would){_NOT} (?:be able to )?(?:know|find|say|tell|answer|see|confirm|provide"
     r"|have (?:\w+ ){0,3}(?:information|details?|answers?|data|documents?|records?))\b"
     r"|\b(?:can't|cannot|unable to|could not|couldn't|not able to) (?:find|answer|say|tell|confirm|determine)\b"
-    r"|\b(?:I|we)(?:'m| am|'re| are) not (?:sure|certain|aware)\b|\b(?:I|we) (?:lack|have no)\b"
+    r"|\b(?:I|we)(?:'m| am|'re| are) not (?:sure|certain|aware)\b"
+    r"|\b(?:I|we) (?:lack|have no) (?:\w+ ){0,2}"
+    r"(?:information|details?|answers?|data|documents?|records?|idea|way)\b"
     # or what it answers from does not hold the answer.
-    rf"|\b(?:documents?|documentation|results?|passages?|sources?|information|data|pages?|texts?){_NEAR}"
+    rf"|\b{_SOURCES}{_NEAR}"
     rf"(?:do|does|did){_NOT} (?:say|mention|state|specify|contain|include|hold|cover|tell|describe|list|give)\b"
     rf"|\b(?:is|are|was|were){_NOT} (?:mentioned|stated|specified|documented|described|covered|known"
-    r"|(?:to be )?found|(?:given |listed )?in (?:the|our|my) (?:documents?|documentation|results?|data))\b"
-    r"|\bno (?:\w+ )?(?:information|mention|details?|records?)\b|\bnothing (?:about|in|on|that)\b|\bnowhere\b"
+    rf"|(?:to be )?found\b(?! (?:in|at|on)\b(?! (?:\w+ ){{0,2}}{_SOURCES}))"
+    r"|(?:given |listed )?in (?:the|our|my) (?:documents?|documentation|results?|data))\b"
+    r"|\bno (?:\w+ )?(?:mention|records?)\b|\bno (?:\w+ )?(?:information|details?)\b"
+    r"(?! (?:is|are|was|were|has|have|needs?|must|can|will)\b(?! (?:been )?(?:found|given|available|provided|listed)))"
+    rf"|\bnothing (?:about|on (?:this|that)|(?:in|on) (?:\w+ ){{0,2}}{_SOURCES}"
+    r"|that (?:answers|says|mentions|tells|covers))\b|\b(?:find|found|see) nothing\b|\bnowhere\b"
 )
 _GERMAN = (
     r"\bwei(?:ß|ss) (?:ich |es |das |dies |leider )*nicht\b|\bwissen (?:wir |es |das |leider )*nicht\b"
