@@ -128,13 +128,14 @@ def _texts(messages: Sequence[AnyMessage]) -> Iterator[Given]:
     for message in reversed(messages):
         if isinstance(message, HumanMessage):
             yield Given(str(message.text), asked=True)
-        elif isinstance(message, ToolMessage) and not _has_passages(message):
+        elif isinstance(message, ToolMessage) and not has_passages(message):
             yield Given(_result(message))
         elif isinstance(message, AIMessage) and not message.tool_calls:
             yield Given(_unflagged(message))
 
 
-def _has_passages(message: ToolMessage) -> bool:
+def has_passages(message: ToolMessage) -> bool:
+    """Whether a result is that of a search."""
     return isinstance(message.artifact, dict) and "sources" in message.artifact
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from langchain_core.messages import AnyMessage, ToolMessage
 
 from agent.grounding import names
-from agent.grounding.evidence import Evidence
+from agent.grounding.evidence import Evidence, has_passages
 from agent.grounding.language import FUNCTION_WORDS
 from agent.grounding.numbers import numbers
 from agent.grounding.sentences import Sentence
@@ -26,15 +26,16 @@ _OPENING = re.compile(
 # What greets, thanks, asks back, speaks of the assistant or of what the person said.
 _SMALL_TALK = re.compile(
     r"(?:you(?:['’]re| are) welcome|you (?:said|asked|told|wrote|mentioned|want)\b|good(?:bye|\b)|bye\b|have a\b"
-    r"|welcome\b|please\b|let me\b|feel free|ask me|tell me|thank|glad|happy|that depends|nothing yet"
-    r"|(?:i|my)\b(?!.{0,12}\b(?:confirm|assure|checked|guarantee)))",
+    r"|welcome\b|please\b(?! (?:also )?note\b)|let me\b"
+    r"|feel free|ask me|tell me|thank|glad|happy|that depends|nothing yet"
+    r"|i\b(?!.{0,12}\b(?:confirm|assure|checked|guarantee))|my\b(?! (?:records?|data|documents?|sources?|results?)\b))",
     re.IGNORECASE,
 )
 _NOT_KNOWN = re.compile(
     r"\b(?:do(?:es)?|did|could|can|was|were)(?: not|n['’]t) (?:know|say|mention|find|contain|tell|help|able)"
     r"|\b(?:do(?:es)?|did)(?: not|n['’]t) have (?:any )?information"
-    r"|\bcannot (?:find|tell|say|answer|help|look)|\bno (?:information|mention|idea|such)"
-    r"|\bthere (?:is|are|was|were) no\b|\bnothing (?:in|about|was found)"
+    r"|\bcannot (?:find|tell|say|answer|help|look)|\bno (?:information|mention|idea|such|records?|details?|answers?)"
+    r"|\bnothing (?:in|about|was found)"
     r"|\bnot (?:sure|found|in (?:our|the) documents|known)|\bunable to"
     r"|weiß (?:es |das |ich )*nicht|keine (?:informationen|angaben)|nicht gefunden|nichts gefunden"
     r"|ne sais pas|pas d['’]information|weet (?:ik )?(?:het |dat )?niet|geen informatie"
@@ -49,6 +50,7 @@ _COMPANY = re.compile(
     r"|\b(?:Sie (?:können|haben|müssen)|vous (?:pouvez|avez)|u (?:kunt|heeft)|può|puede)\b",
     re.IGNORECASE,
 )
+_NONE = re.compile(r"\b(?:there (?:is|are|was|were)|you have) no\b", re.IGNORECASE)
 _POINTS_BACK = re.compile(r"(?:it|they|this|that|these|those)\b", re.IGNORECASE)
 _DEFINITION = re.compile(r"an? [\w -]{1,40} (?:is|are|means)\b", re.IGNORECASE)
 
@@ -67,6 +69,8 @@ def rests_on_nothing(said: Sequence[Sentence], messages: Sequence[AnyMessage], e
         return False
     question = question_of(messages)
     facts = [sentence.text for sentence in said if states_a_fact(sentence.text, question)]
+    if any(_came_back_empty(message) for message in turn_of(messages)):
+        facts = [fact for fact in facts if not _NONE.search(fact)]
     return any(not _familiar(_behind_opening(fact), evidence) for fact in facts)
 
 
@@ -94,6 +98,11 @@ def _behind_opening(sentence: str) -> str:
 
 def _found(message: AnyMessage) -> bool:
     return isinstance(message, ToolMessage) and message.status == "success" and str(message.text) not in _NOTHING
+
+
+def _came_back_empty(message: AnyMessage) -> bool:
+    """Whether a tool answered that there is nothing. That a search found nothing tells no such thing."""
+    return isinstance(message, ToolMessage) and message.status == "success" and not has_passages(message)
 
 
 def _tells_a_number(sentence: str, question: str) -> bool:

@@ -134,6 +134,9 @@ def test_the_personas_words_may_be_repeated():
         "I do not know: our documents do not say.",
         "Which order is it?",
         "You're welcome!",
+        "There are no records of that in our shop.",
+        "Please ask our shop.",
+        "My name is hard to say.",
         "I can look that up for you.",
         "A tree is a graph without cycles.",
         "Ich weiß es leider nicht.",
@@ -150,10 +153,19 @@ def test_small_talk_questions_and_refusals_need_no_support(answer):
         ("Returns are free in our stores.", (got([]),)),
         ("Your order is on its way.", (got("no such order", status="error"),)),
         ("Sie können alles bei uns zurückgeben.", ()),
+        ("There is no fee for a return.", ()),
+        ("Please note that every order can be returned.", ()),
+        ("My records show that the order was returned.", ()),
     ],
 )
 def test_facts_that_rest_on_nothing_are_said_to(answer, messages):
     assert ("unsupported", "", UNSUPPORTED) in flagged(answer, *messages, question="Can I return my order?")
+
+
+def test_an_empty_result_bears_out_that_there_is_nothing():
+    assert flagged("There are no open orders.", got([]), question="Which orders are open?") == []
+    nothing = ToolMessage("[]", tool_call_id="s", artifact={"sources": []})
+    assert flagged("There are no open orders.", nothing, question="Which orders are open?") != []
 
 
 def test_a_follow_up_rests_on_what_was_found_before():
