@@ -11,48 +11,33 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol, Self
-from urllib.parse import quote
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agent.errors import SelfhelpError
 from agent.knowledge.base import KnowledgeBase
-from agent.knowledge.formats import kind_of
 from agent.knowledge.ingest import Progress
+from agent.knowledge.lock import InUse
 from service import metrics
 from service.records.database import database_errors
 from service.records.tables import documents
+from service.uploads import Upload, folder_name, name_and_kind, saved
 
 Status = Literal["queued", "indexing", "indexed", "failed"]
 
 UPLOADS = "uploads"
-PIECE = 1 << 20
-LONGEST_NAME = 200
-# Seconds between notes of how far a document is, and between attempts while the database is away.
+# Seconds between notes of how far a document is, and after which a process that makes none has ended.
 NOTED_EVERY = 1.0
+LEASE = 15.0
+# Seconds between looks at what other processes have left, and between attempts while a database cannot be used.
+LOOKED_EVERY = 5.0
 TRIED_EVERY = 2.0
 UNKNOWN = "it could not be indexed: the log of the service says why"
 
-_UNDER_WAY = ("queued", "indexing")
-
 log = logging.getLogger(__name__)
-
-
-class Refused(SelfhelpError):
-    """A file that is no document."""
-
-
-class Upload(Protocol):
-    """A file that is being sent."""
-
-    filename: str | None
-
-    async def read(self, size: int) -> bytes:
-        """Return the next bytes, none at the end."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -86,15 +71,11 @@ class Documents:
         self._database = database
         self._folder = folder / UPLOADS
         self._knowledge = knowledge
-        self._queue: asyncio.Queue[str] = asyncio.Queue()
+        self._asked = asyncio.Event()
+        self._idle = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        async with self._database.connect() as connection:
-            # What a process that ended had not indexed yet.
-            left = await connection.scalars(select(documents.c.id).where(documents.c.status.in_(_UNDER_WAY)))
-            for document_id in left:
-                self._queue.put_nowait(document_id)
         self._worker = asyncio.create_task(self._index_all())
         return self
 
@@ -116,25 +97,19 @@ class Documents:
             Refused: it is no document that can be read.
             OSError: it cannot be kept. Nothing of it stays.
         """
-        name = safe_name(upload.filename or "")
-        kind = kind_of(name)
-        if kind is None:
-            raise Refused(
-                f"{name or 'a file without a name'} is no document that can be read: send Markdown, HTML, "
-                "PDF, DOCX, text, code, CSV or JSON"
-            )
+        name, kind = name_and_kind(upload)
         now = time.time()
         document = Document(uuid.uuid4().hex, owner, collection, name, kind, 0, "queued", None, now, now)
         path = self.path(document)
         try:
-            size = await _saved(upload, path)
+            size = await saved(upload, path)
             async with self._database.begin() as connection:
                 values = {**vars(document), "bytes": size}
                 await connection.execute(insert(documents).values(**values))
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, path.parent, ignore_errors=True)
             raise
-        self._queue.put_nowait(document.id)
+        self._ask()
         return Document(**values)
 
     async def all(self, owner: str) -> list[Document]:
@@ -158,21 +133,28 @@ class Documents:
 
     async def index_again(self, chosen: Sequence[Document]) -> None:
         """Have documents indexed anew."""
-        for document in chosen:
-            await self._note(document.id, status="queued", error=None)
-            self._queue.put_nowait(document.id)
+        ids = [document.id for document in chosen]
+        again = update(documents).where(documents.c.id.in_(ids))
+        async with self._database.begin() as connection:
+            await connection.execute(again.values(status="queued", error=None, updated=time.time()))
+        self._ask()
 
     async def delete(self, document: Document) -> None:
         """Delete a document: its passages, its file and what is on record of it."""
-        base = await self._knowledge()
-        await base.remove(str(self.path(document)), collection=document.collection)
+        await self._remove(document)
         await asyncio.to_thread(shutil.rmtree, self.path(document).parent, ignore_errors=True)
         async with self._database.begin() as connection:
             await connection.execute(delete(documents).where(documents.c.id == document.id))
+        # It may have been indexed meanwhile. What is indexed from now on is removed by whoever does it.
+        await self._remove(document)
+
+    async def _remove(self, document: Document) -> None:
+        base = await self._knowledge()
+        await base.remove(str(self.path(document)), collection=document.collection)
 
     async def settled(self) -> None:
-        """Wait until all that was to be indexed here is, or has failed."""
-        await self._queue.join()
+        """Wait until all that is to be indexed is, or has failed, or is under way in another process."""
+        await self._idle.wait()
 
     async def passages(self) -> dict[str, int]:
         """Return how many passages each source has, by its key."""
@@ -181,40 +163,73 @@ class Documents:
 
     def path(self, document: Document) -> Path:
         """Return where the file of a document is, which is its source's key as well."""
-        return (self._folder / quote(document.owner, safe="") / document.id / document.name).absolute()
+        return (self._folder / folder_name(document.owner) / document.id / document.name).absolute()
+
+    def _ask(self) -> None:
+        self._idle.clear()
+        self._asked.set()
 
     async def _index_all(self) -> None:
         while True:
-            document_id = await self._queue.get()
-            if not await self._tried(document_id):
+            self._asked.clear()
+            try:
+                while await self._index_waiting():
+                    continue
+                if not self._asked.is_set():
+                    self._idle.set()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOKED_EVERY):
+                        await self._asked.wait()
+            except Exception as error:
+                if isinstance(error, (*database_errors(), InUse)):
+                    log.warning("documents cannot be indexed now: %s", type(error).__name__)
+                else:
+                    log.exception("it is not known what became of a document")
                 await asyncio.sleep(TRIED_EVERY)
-                self._queue.put_nowait(document_id)
-            self._queue.task_done()
 
-    async def _tried(self, document_id: str) -> bool:
-        """Index a document if it is still there, and return whether the database let that be noted."""
-        try:
-            async with self._database.connect() as connection:
-                found = await connection.execute(select(documents).where(documents.c.id == document_id))
-            if row := found.mappings().first():
-                await self._index(Document(**row))
-        except database_errors() as error:
-            log.warning("documents cannot be indexed now: %s", type(error).__name__)
-            return False
-        return True
+    async def _index_waiting(self) -> bool:
+        """Index what waits, and return whether anything did."""
+        ended = and_(documents.c.status == "indexing", documents.c.updated < time.time() - LEASE)
+        waits = or_(documents.c.status == "queued", ended)
+        async with self._database.connect() as connection:
+            found = await connection.execute(select(documents).where(waits).order_by(documents.c.updated))
+            waiting = [Document(**row) for row in found.mappings()]
+        indexed = False
+        for document in waiting:
+            # A process on another machine may have its file.
+            if await asyncio.to_thread(self.path(document).exists) and await self._take(document, waits):
+                await self._index(document)
+                indexed = True
+        return indexed
+
+    async def _take(self, document: Document, waits: ColumnElement[bool]) -> bool:
+        """Take a document, and return whether no other process was faster."""
+        taken = update(documents).where(documents.c.id == document.id, waits)
+        values = {"status": "indexing", "error": None, "embedded": None, "to_embed": None, "updated": time.time()}
+        async with self._database.begin() as connection:
+            return bool((await connection.execute(taken.values(values))).rowcount)
 
     async def _index(self, document: Document) -> None:
-        await self._note(document.id, status="indexing", embedded=None, to_embed=None)
-        error = await self._read(document)
-        if error:
-            await self._note(document.id, status="failed", error=error)
-            return
-        base = await self._knowledge()
-        if await self._note(document.id, status="indexed", error=None):
-            await base.warm()
-        else:
-            # It was deleted while it was indexed.
-            await base.remove(str(self.path(document)), collection=document.collection)
+        """Index a document that is taken.
+
+        Raises:
+            InUse: another process has the knowledge base. The document is left to it.
+        """
+        try:
+            error = await self._read(document)
+        except InUse as in_use:
+            await self._note(document, status="queued", error=str(in_use))
+            raise
+        except asyncio.CancelledError:
+            await self._note(document, status="queued")
+            raise
+        status = "failed" if error else "indexed"
+        if await self._note(document, status=status, error=error):
+            metrics.DOCUMENTS.labels(status).inc()
+        elif await self.get(document.id, document.owner) is None:
+            await self._remove(document)
+        if not error:
+            await (await self._knowledge()).warm()
 
     async def _read(self, document: Document) -> str | None:
         """Bring a document into the knowledge base, and return why that could not be."""
@@ -224,6 +239,8 @@ class Documents:
                 report = await base.index(
                     self.path(document), collection=document.collection, owner=document.owner, embedding=embedding
                 )
+        except InUse:
+            raise
         except (SelfhelpError, OSError) as error:
             return str(error)
         except Exception:
@@ -239,10 +256,9 @@ class Documents:
         async def note() -> None:
             while True:
                 await asyncio.sleep(NOTED_EVERY)
-                if latest:
-                    embedded, to_embed = latest.pop()
-                    with suppress(*database_errors()):  # if it stays away, the next change of status says so
-                        await self._change(document.id, embedded=embedded, to_embed=to_embed)
+                values = dict(zip(("embedded", "to_embed"), latest.pop(), strict=True)) if latest else {}
+                with suppress(*database_errors()):  # if it stays away, the next change of status says so
+                    await self._note(document, **values)
 
         noting = asyncio.create_task(note())
         try:
@@ -251,33 +267,8 @@ class Documents:
             noting.cancel()
             await asyncio.wait([noting])
 
-    async def _note(self, document_id: str, **values: Any) -> bool:
-        if values["status"] in ("indexed", "failed"):
-            metrics.DOCUMENTS.labels(values["status"]).inc()
-        return await self._change(document_id, **values, updated=time.time())
-
-    async def _change(self, document_id: str, **values: Any) -> bool:
-        change = update(documents).where(documents.c.id == document_id).values(**values)
+    async def _note(self, document: Document, **values: Any) -> bool:
+        """Note something of a document unless it was deleted or asked for anew, and return whether it was noted."""
+        own = update(documents).where(documents.c.id == document.id, documents.c.status == "indexing")
         async with self._database.begin() as connection:
-            return bool((await connection.execute(change)).rowcount)
-
-
-def safe_name(given: str) -> str:
-    """Return a file name without folders, control characters or leading dots."""
-    name = PurePosixPath(given.replace("\\", "/")).name
-    kept = "".join(letter for letter in name if letter.isprintable()).lstrip(".").strip()
-    stem, dot, ending = kept.rpartition(".")
-    return f"{stem[:LONGEST_NAME]}{dot}{ending[:20]}"
-
-
-async def _saved(upload: Upload, path: Path) -> int:
-    """Write a file piece by piece, and return its size in bytes."""
-    await asyncio.to_thread(path.parent.mkdir, parents=True, mode=0o700)
-    size = 0
-    file = await asyncio.to_thread(path.open, "xb")
-    try:
-        while piece := await upload.read(PIECE):
-            size += await asyncio.to_thread(file.write, piece)
-    finally:
-        await asyncio.to_thread(file.close)
-    return size
+            return bool((await connection.execute(own.values(**values, updated=time.time()))).rowcount)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from service.assistants.dump import Dump, listed, texts
-from service.documents import safe_name
+from service.uploads import safe_name
 
 
 @dataclass(frozen=True)

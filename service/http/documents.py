@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Path, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.documents import Document, Refused, Status
+from service.documents import Document, Status
 from service.http.bodies import Page
 from service.http.callers import Authenticated, Caller
 from service.http.problems import Problem, not_found
 from service.http.services import Services, Shared
+from service.uploads import Refused, name_and_kind
 
 router = APIRouter(prefix="/api", tags=["Documents"])
 
@@ -53,10 +54,10 @@ class DocumentBody(BaseModel):
     progress: Progress | None = Field(
         None, description="How far it is while it is `indexing`, once its passages are known.", examples=[None]
     )
-    error: str | None = Field(description="Why it could not be indexed.", examples=[None])
+    error: str | None = Field(description="Why it could not be indexed, or has to wait.", examples=[None])
     passages: int | None = Field(None, description="How many passages answers can draw on.", examples=[7])
     created: float = Field(description="When it came, in seconds since 1970.", examples=[1790000000.0])
-    updated: float = Field(description="When its status changed last.", examples=[1790000001.0])
+    updated: float = Field(description="When its status or its progress changed last.", examples=[1790000001.0])
 
 
 @router.post("/documents", status_code=202)
@@ -64,12 +65,15 @@ async def upload_documents(
     files: Files, shared: Shared, caller: Authenticated, collection: Collection = "default"
 ) -> Page[DocumentBody]:
     """Add documents that your answers may draw on. They are indexed in the background."""
+    try:
+        for file in files:
+            name_and_kind(file)
+    except Refused as error:
+        raise Problem(415, str(error), code="unsupported", param="files") from None
     taken = []
     for file in files:
         try:
             taken.append(await shared.documents.take(file, caller.owner, collection))
-        except Refused as error:
-            raise Problem(415, str(error), code="unsupported", param="files") from None
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise

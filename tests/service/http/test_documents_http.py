@@ -60,8 +60,8 @@ def test_an_uploaded_document_is_found_by_its_owner_until_it_is_deleted(client, 
     assert Talk(client).ask("What do quokkas eat?")["status"] == "finished"
 
 
-def test_what_is_no_document_is_refused_by_name(client, upload):
-    answer = upload(("virus.exe", b"MZ"))
+def test_what_is_no_document_is_refused_by_name_and_what_came_with_it_too(client, upload):
+    answer = upload(("fine.md", b"# Fine"), ("virus.exe", b"MZ"))
     assert answer.status_code == 415
     assert "virus.exe is no document" in answer.json()["error"]["message"]
     assert client.get("/api/documents").json()["items"] == []
@@ -72,6 +72,12 @@ def test_a_document_that_cannot_be_read_says_why(client, upload):
     done = until_done(client, made["id"])
     assert done["status"] == "failed"
     assert done["error"]
+
+
+def test_a_document_with_a_long_name_is_taken(client, upload):
+    [made] = upload(("お" * 90 + ".md", b"# Long\n\nText.\n")).json()["items"]
+    assert made["name"].startswith("お" * 80)
+    assert until_done(client, made["id"])["status"] == "indexed"
 
 
 @pytest.mark.parametrize("name", ["../../evil.md", "C:\\evil.md", "/etc/evil.md", ".evil.md"])
