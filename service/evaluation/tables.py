@@ -77,7 +77,9 @@ def percent(estimate: Estimate | None) -> str:
     """Write a share with its interval."""
     if estimate is None:
         return "–"
-    return f"{100 * estimate.value:.0f}% ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})"
+    share = f"{100 * estimate.value:.0f}%"
+    # One value, or several that are equal, do not tell how far off they may be.
+    return f"{share} ({100 * estimate.low:.0f} to {100 * estimate.high:.0f})" if estimate.low < estimate.high else share
 
 
 def cost(each: Summary) -> str:
@@ -167,7 +169,7 @@ def _number(estimate: Estimate | None, digits: int) -> str:
     if estimate is None:
         return "–"
     value, low, high = (f"{each:,.{digits}f}" for each in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    return f"{value} ({low} to {high})" if estimate.low < estimate.high else value
 
 
 def _seconds(value: float | None) -> str:

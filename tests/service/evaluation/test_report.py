@@ -101,6 +101,13 @@ def test_the_page_shows_figures_plots_and_each_case():
     assert soup.select("script, link, img, iframe") == []
 
 
+def test_a_mean_of_one_value_has_no_interval():
+    console = Console(file=StringIO(), width=200)
+    show(Evaluation.of("a set", {"a": [result(1, True)]}, None), console)
+    [line] = [line for line in console.file.getvalue().splitlines() if "tokens a case" in line]
+    assert line.split() == ["tokens", "a", "case", "200"]
+
+
 def test_no_text_gets_out_of_its_place(tmp_path):
     case = Case(id=HOSTILE, question=HOSTILE, facts=[HOSTILE], tags=[HOSTILE])
     outcome = Outcome(
