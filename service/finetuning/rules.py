@@ -98,7 +98,8 @@ def _message_problems(message: object, tools: Mapping[str, Mapping[str, Any]]) -
     yield from _content_problems(message)
     if role == "tool" and not (isinstance(message.get("tool_call_id"), str) and message["tool_call_id"]):
         yield "it has no tool_call_id"
-    if "weight" in message and role == "assistant" and message["weight"] not in (0, 1):
+    weight = message.get("weight", 1)
+    if role == "assistant" and (type(weight) is not int or weight not in (0, 1)):
         yield "its weight is neither 0 nor 1"
     if "tool_calls" in message and role == "assistant":
         yield from _call_problems(message["tool_calls"], tools)

@@ -100,6 +100,8 @@ WRONG = {
     "message 4: the last message is not the assistant's": messages(lambda m: m.pop()),
     "message 3: its calls have no result: a": messages(lambda m: [m.pop(), m.pop()]),
     "its weight is neither 0 nor 1": messages(lambda m: m[4].update(weight=2)),
+    "message 5: its weight is neither 0 nor 1": messages(lambda m: m[4].update(weight=True)),
+    "message 3: its weight is neither 0 nor 1": messages(lambda m: m[2].update(weight=1.0)),
     "nothing is learnt": messages(lambda m: [m[2].update(weight=0), m[4].update(weight=0)]),
     "tools is empty": lambda e: e.update(tools=[]),
     "tool 2: there is another tool price": lambda e: e["tools"].append(TOOL),
