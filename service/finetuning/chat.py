@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,25 @@ def chat_messages(turn: Turn, *, good: bool, correction: str, pseudo: Collection
         raise NotUsable("an answer holds no text")
     learnt = good and (bool(correction) or not _stands_in(answer))
     return [*said, {"role": "assistant", "content": text, **_weight(learnt)}]
+
+
+def numbered(turn: Sequence[ChatMessage], numbers: Iterator[int]) -> list[ChatMessage]:
+    """Return a turn's messages with other ids of its calls. Some models give those of earlier turns again.
+
+    Args:
+        turn: the messages.
+        numbers: gives each call of a thread another number.
+    """
+    names: dict[str, str] = defaultdict(lambda: f"call_{next(numbers)}")
+    renamed = []
+    for message in turn:
+        own: ChatMessage = {}
+        if message["role"] == "tool":
+            own = {"tool_call_id": names[message["tool_call_id"]]}
+        elif "tool_calls" in message:
+            own = {"tool_calls": [{**call, "id": names[call["id"]]} for call in message["tool_calls"]]}
+        renamed.append({**message, **own})
+    return renamed
 
 
 def _plan(

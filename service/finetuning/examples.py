@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 from langchain_core.messages import AnyMessage
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.context import Context
 from agent.prompts import system_prompt
 from agent.run import Assistant, Run
-from service.finetuning.chat import ChatMessage, NotUsable, Turn, chat_messages, turns_of
+from service.finetuning.chat import ChatMessage, NotUsable, Turn, chat_messages, numbered, turns_of
 from service.finetuning.masking import Masker, Masking
 from service.finetuning.rules import problems_of
 from service.finetuning.selection import Liked, Opinion, contexts_of
@@ -77,7 +77,8 @@ class Examples:
         turns = await self._turns(thread)
         run = await self._run(thread, turns)
         pseudo = [tool.name for tool in run.tools if tool.writes_reply]
-        said = [_chat(turn, thread, pseudo) for turn in turns]
+        numbers = count(1)
+        said = [numbered(_chat(turn, thread, pseudo), numbers) for turn in turns]
         tools = [{"type": "function", "function": tool.shown} for tool in run.tools]
         masker = Masker(self.masking) if self.masking else None
         prompt = system_prompt(run.persona, run.tools, json_plans=False)

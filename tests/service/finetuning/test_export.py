@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import stat
 
 import pytest
@@ -74,6 +75,18 @@ async def test_a_liked_thread_is_an_example_with_prompt_tools_calls_and_results(
         (answer, "up", False)
     ]
     assert stat.S_IMODE((out / "train.jsonl").stat().st_mode) == 0o600
+
+
+async def test_calls_whose_ids_come_again_in_a_later_turn_are_told_apart(settings, model_server, out):
+    async with people(settings, model_server) as they:
+        thread = await they.ask("What do three cost?", SUM, "59.70 EUR.")
+        await they.ask("And again?", SUM, "59.70 EUR.", thread=thread)
+        await they.say(thread)
+    assert len(set(re.findall(r'"id": ?"(call_0_\d+)"', json.dumps(model_server.requests)))) == 1
+    _, [example] = await exported(settings, out)
+    called = [call["id"] for message in example["messages"] for call in message.get("tool_calls", ())]
+    answered = [message["tool_call_id"] for message in example["messages"] if message["role"] == "tool"]
+    assert called == answered == ["call_1", "call_2"]
 
 
 async def test_what_a_person_wrote_takes_the_place_of_the_answer_and_of_the_reply_call(settings, model_server, out):
