@@ -158,6 +158,7 @@ class Crawl:
     async def _saved(self, address: str, answer: Answer) -> Found | None:
         name = self._scope.name(address)
         if name in self._names:
+            self._skip(address, f"{address} has the name of another page")
             return None
         self._names.add(name)
         path = self._folder / f"{len(self._names):06}"

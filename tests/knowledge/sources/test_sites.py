@@ -279,6 +279,16 @@ async def test_copies_of_a_page_are_read_once_where_they_name_the_original(web, 
     assert sorted(report.skipped) == [("a", f"a copy of {web.url}/b"), ("tent?print=1", f"a copy of {web.url}/tent")]
 
 
+async def test_of_two_pages_of_one_name_the_second_is_named(web, site, find) -> None:
+    web.pages = {"/": links("index.html", "a/b"), "/index.html": "x", "/a/b": links("../a%2Fb")}
+    found, report = await find(site())
+    assert sorted(found) == ["a/b", "index.html"]
+    assert sorted(report.skipped) == [
+        ("a/b", f"{web.url}/a%2Fb has the name of another page"),
+        ("index.html", f"{web.url}/index.html has the name of another page"),
+    ]
+
+
 class TestErrors:
     async def test_what_is_gone_is_skipped_and_what_fails_is_kept(self, web, site, find) -> None:
         web.pages = {
