@@ -28,7 +28,7 @@ from service.http.openai.turns import Turn
 from service.http.problems import Problem, database_is_away, not_found
 from service.http.services import Services
 from service.records.database import database_errors
-from service.records.tables import responses, runs
+from service.records.tables import responses, runs, threads
 from service.runs.records import UNDER_WAY, WAITING, TooMany
 from service.runs.store import refuse_beyond
 
@@ -170,9 +170,11 @@ async def forget(services: Services, caller: Caller, response: str) -> None:
         Problem: there is none, it is another's, or a turn goes on from it now.
     """
     found = await find(services, caller, response)
+    thread = select(threads.c.id).where(threads.c.id == found.thread_id).with_for_update()
     others = exists().where(responses.c.thread_id == found.thread_id)
     under_way = exists().where(runs.c.thread_id == found.thread_id, runs.c.status.in_(UNDER_WAY))
     async with services.database.begin() as connection:
+        await connection.execute(thread)  # one at a time: the last must see that it is
         if await connection.scalar(select(under_way)):
             raise Problem(409, "a run of this conversation is under way: wait for its end", code="busy")
         await connection.execute(delete(responses).where(responses.c.id == response))
