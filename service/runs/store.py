@@ -116,6 +116,12 @@ class RunStore:
             Busy: a run is under way, and this one is not to wait.
             TooMany: the owner has as many as they may.
         """
+        try:
+            return await self._add(run, queue, most)
+        except IntegrityError:  # one_running_per_thread: somebody has just decided on the one that waited
+            return await self._add(run, queue, most)
+
+    async def _add(self, run: Run, queue: bool, most: int | None) -> Run:
         now = time.time()
         thread = {"thread": run.thread_id, "whose": run.owner, "now": now, "question": title_of(run.input["text"])}
         async with self._database.begin() as connection:

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from agent.settings import Settings
 from service.records.database import open_database
 from service.records.tables import runs, threads
-from service.runs.records import Run, TooMany
+from service.runs.records import Busy, NotWaiting, Run, TooMany
 from service.runs.store import RunStore
 from tests.support import postgres
 
@@ -57,6 +57,24 @@ async def test_of_runs_that_are_started_at_once_there_are_no_more_than_their_own
     assert {type(error) for error in refused} == {TooMany}
     assert await all_of(database, "running") == 4
     await stores[0].add(asked(THREADS - 1, "last"), queue=False)  # for whom there is no limit
+
+
+@pytest.mark.parametrize("queue", [False, True])
+async def test_a_question_that_comes_with_a_decision_waits_for_its_run_or_takes_its_place(database, queue):
+    one, other = RunStore(database, "one"), RunStore(database, "other")
+    waiting = [{**vars(asked(number)), "status": "waiting"} for number in range(THREADS)]
+    async with database.begin() as connection:
+        await connection.execute(insert(runs), waiting)
+    at_once = [
+        each
+        for number in range(THREADS)
+        for each in (one.decide(f"r{number}", {}, 0), other.add(asked(number, "new"), queue=queue))
+    ]
+    ended = await asyncio.gather(*at_once, return_exceptions=True)
+    assert {type(error) for error in ended if isinstance(error, Exception)} <= {Busy, NotWaiting}
+    assert await all_of(database, "running") == THREADS
+    decided = sum(isinstance(each, Run) for each in ended[::2])
+    assert await all_of(database, "queued") == (decided if queue else 0)
 
 
 async def test_counting_the_runs_of_an_owner_reads_no_others(tmp_path):
