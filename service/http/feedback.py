@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
-from sqlalchemy import Insert, insert, select, update
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.http.bodies import Page, Text, ThreadId
@@ -56,7 +57,7 @@ async def give_feedback(
     said = FeedbackBody(
         **given.model_dump(), thread_id=thread_id, message_id=message_id, owner=caller.owner, at=time.time()
     )
-    await _keep(shared.database, said.model_dump())
+    await keep(shared.database, said.model_dump())
     return said
 
 
@@ -71,10 +72,14 @@ async def list_feedback(shared: Shared, caller: Authenticated, limit: Limit = 10
         return Page(items=[FeedbackBody(**row) for row in rows.mappings()])
 
 
-async def _keep(database: AsyncEngine, values: dict[str, Any]) -> None:
-    of_message = (feedback.c.thread_id == values["thread_id"]) & (feedback.c.message_id == values["message_id"])
-    kept: Insert = insert(feedback).values(**values)
+async def keep(database: AsyncEngine, said: dict[str, Any]) -> None:
+    """Keep what a reader says of an answer, in place of what was said before.
+
+    Args:
+        database: the service's database.
+        said: the columns of `feedback`.
+    """
+    dialect: Any = postgresql if database.dialect.name == "postgresql" else sqlite
+    kept = dialect.insert(feedback).values(said)
     async with database.begin() as connection:
-        changed = await connection.execute(update(feedback).where(of_message).values(**values))
-        if not changed.rowcount:
-            await connection.execute(kept)
+        await connection.execute(kept.on_conflict_do_update(index_elements=[*feedback.primary_key], set_=said))

@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
+
+from agent.settings import Settings
+from service.records.database import open_database
+from tests.support import postgres
 
 SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
 
@@ -36,3 +41,21 @@ def run(environment, tmp_path):
         )
 
     return selfhelp
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    if not postgres.is_installed():
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.serve() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def service_database(request, tmp_path):
+    """The service's database: SQLite, and PostgreSQL, where tests find what those before them have left."""
+    settings = Settings(data_dir=tmp_path)
+    if request.param == "postgres":
+        settings = Settings(data_dir=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres_server")))
+    async with open_database(settings) as database:
+        yield database

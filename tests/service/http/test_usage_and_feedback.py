@@ -1,6 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import time
 import uuid
+
+from sqlalchemy import func, insert, select
+
+from service.http.feedback import keep
+from service.records.tables import feedback, threads
 
 
 def answered(talk, model, text="Hi."):
@@ -35,6 +42,19 @@ def test_an_opinion_stands_with_its_answer_and_can_be_changed(client, talk, mode
     assert message["feedback"] == {"thumb": "up", "comment": "", "correction": ""}
     [listed] = [each for each in client.get("/api/feedback").json()["items"] if each["thread_id"] == talk.thread]
     assert (listed["thumb"], listed["owner"]) == ("up", "local")
+
+
+async def test_opinions_of_one_answer_that_come_at_once_leave_one(service_database):
+    thread = {"owner": "ann", "title": "", "origin": "api", "details": {}, "created": 1.0, "updated": 1.0}
+    said = {"owner": "ann", "thread_id": uuid.uuid4().hex, "thumb": "up", "correction": "", "at": time.time()}
+    async with service_database.begin() as connection:
+        await connection.execute(insert(threads).values(id=said["thread_id"], **thread))
+    for answer in range(20):
+        about = {**said, "message_id": str(answer)}
+        await asyncio.gather(*(keep(service_database, {**about, "comment": str(number)}) for number in range(4)))
+    async with service_database.connect() as connection:
+        of_thread = feedback.c.thread_id == said["thread_id"]
+        assert await connection.scalar(select(func.count()).select_from(feedback).where(of_thread)) == 20
 
 
 def test_only_answers_have_opinions(client, talk, model):

@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import insert, text
 
 from agent.settings import Settings
@@ -14,30 +13,17 @@ from service.records.database import open_database
 from service.records.tables import runs, threads
 from service.runs.records import Busy, NotWaiting, Run, TooMany
 from service.runs.store import RunStore
-from tests.support import postgres
 
 THREADS = 12
 
 
-@pytest.fixture(scope="module")
-def server():
-    if not postgres.is_installed():
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.serve() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(request, tmp_path):
-    settings = Settings(data_dir=tmp_path)
-    if request.param == "postgres":
-        settings = Settings(data_dir=tmp_path, database_url=SecretStr(request.getfixturevalue("server")))
-    async with open_database(settings) as opened:
-        thread = {"owner": "ann", "title": "", "origin": "api", "details": {}, "created": 1.0, "updated": 1.0}
-        async with opened.begin() as connection:
-            await connection.execute(threads.delete())
-            await connection.execute(insert(threads), [{"id": f"t{number}", **thread} for number in range(THREADS)])
-        yield opened
+@pytest.fixture
+async def database(service_database):
+    thread = {"owner": "ann", "title": "", "origin": "api", "details": {}, "created": 1.0, "updated": 1.0}
+    async with service_database.begin() as connection:
+        await connection.execute(threads.delete())
+        await connection.execute(insert(threads), [{"id": f"t{number}", **thread} for number in range(THREADS)])
+    return service_database
 
 
 def asked(number, name="r"):
