@@ -29,7 +29,9 @@ class Limit(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    cost: float | None = Field(None, ge=0, title="Cost", description="US dollars.", examples=[0.05])
+    cost: float | None = Field(
+        None, ge=0, allow_inf_nan=False, title="Cost", description="US dollars.", examples=[0.05]
+    )
     tokens: int | None = Field(
         None, ge=0, title="Tokens", description="Tokens of prompts and replies.", examples=[50_000]
     )

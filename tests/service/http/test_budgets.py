@@ -105,3 +105,12 @@ async def test_whoever_asks_can_lower_a_budget_and_not_raise_one(people, model_s
     high = {"key": {"tokens": 10**9}, "owner": {"tokens": 10**9}}
     await answered(ann, "Talk.", budgets=high)
     assert (await answered(ann, "More.", budgets=high))["text"].startswith(SPENT)
+
+
+async def test_a_budget_without_end_is_refused_as_a_wrong_field(people):
+    ann, _ = people
+    thread = (await ann.post("/api/threads", json={})).json()["id"]
+    for cost in ("1e999", "NaN"):
+        body = '{"text": "hi", "context": {"budgets": {"turn": {"cost": COST}}}}'.replace("COST", cost)
+        run = await ann.post(f"/api/threads/{thread}/runs", content=body, headers={"Content-Type": "application/json"})
+        assert (run.status_code, run.json()["error"]["param"]) == (422, "context.budgets.turn.cost")
