@@ -21,6 +21,9 @@ from service.records.keys import Keys
 
 router = APIRouter(prefix="/api", tags=["Usage"])
 
+# Also where somebody has this name: their own usage is what is told without it.
+EVERYBODY = "*"
+
 Group = Annotated[By, Query(description="What makes a group.", examples=["day"])]
 Since = Annotated[date | None, Query(description="The first day.", examples=["2026-11-01"])]
 Until = Annotated[date | None, Query(description="The last day.", examples=["2026-11-30"])]
@@ -87,9 +90,10 @@ async def read_usage(
     owner: Whose = None,
 ) -> UsageBody:
     """Say what model calls used: yours, or with an admin's key anybody's."""
-    if owner not in (None, caller.owner) and not caller.admin:
+    own = owner in (None, caller.owner) and owner != EVERYBODY
+    if not (own or caller.admin):
         raise Problem(403, "only an admin's key sees what others used", code="not_admin", param="owner")
-    whose = None if owner == "*" else owner or caller.owner
+    whose = None if owner == EVERYBODY else owner or caller.owner
     groups = await shared.ledger.used(Wanted(by, whose, _written(since), _written(until)))
     names = await Keys(shared.database).names() if by == "key" else {}
     items = [UsedBody.model_validate(group).model_copy(update={"name": names.get(group.key or "")}) for group in groups]
