@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import asdict
@@ -9,9 +10,11 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agent.errors import SettingsError
 from agent.settings import Settings
+from agent.untrusted import visible
 from service.records.database import open_database
 from service.records.keys import LONGEST_OWNER, REVOKED_WITHIN, Key, Keys, NewKey
 
@@ -23,6 +26,8 @@ async def create_key(settings: Settings, wanted: NewKey, console: Console, *, as
     """Make a key and print it, this once."""
     if not 0 < len(wanted.owner) <= LONGEST_OWNER:
         raise SettingsError(f"--owner must be a name of 1 to {LONGEST_OWNER} characters")
+    if wanted.daily_cost is not None and not math.isfinite(wanted.daily_cost):
+        raise SettingsError("--daily-cost must be a number of US dollars: leave it out for no limit")
     async with open_database(settings) as database:
         key, text = await Keys(database).create(wanted)
     if as_json:
@@ -44,9 +49,8 @@ async def list_keys(settings: Settings, console: Console, *, as_json: bool) -> N
         return
     table = Table("id", "owner", "name", "admin", "created", "last used", "state", box=None)
     for key in found:
-        table.add_row(
-            key.id, key.owner, key.name, "yes" if key.admin else "", _day(key.created), _day(key.used), _state(key)
-        )
+        admin, times = "yes" if key.admin else "", (_day(key.created), _day(key.used))
+        table.add_row(key.id, Text(visible(key.owner)), Text(visible(key.name)), admin, *times, _state(key))
     console.print(table)
 
 

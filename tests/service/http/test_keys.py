@@ -115,6 +115,31 @@ async def test_when_a_key_was_used_is_known_to_the_minute(settings):
         assert used.used == before - 50
 
 
+async def test_whoever_is_called_as_everybody_is_sees_nobody_s_usage(settings):
+    async with open_database(settings) as database:
+        _, star = await Keys(database).create(NewKey("*"))
+        _, admin = await Keys(database).create(NewKey("root", admin=True))
+    async with client_of(settings) as client:
+        for key, expected in ((star, 403), (admin, 200)):
+            answer = await client.get("/api/usage", params={"owner": "*"}, headers=bearer(key))
+            assert answer.status_code == expected
+        assert (await client.get("/api/usage", headers=bearer(star))).status_code == 200
+
+
+def test_names_are_listed_as_they_were_given(run):
+    assert run("keys", "create", "--owner", "[/x]", "--name", "[bold]laptop").returncode == 0
+    listed = run("keys", "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "[/x]" in listed.stdout
+    assert "[bold]laptop" in listed.stdout
+
+
+def test_a_key_s_budget_has_an_end(run):
+    refused = run("keys", "create", "--owner", "ann", "--daily-cost", "inf")
+    assert refused.returncode == 2
+    assert "leave it out for no limit" in refused.stderr
+
+
 @pytest.mark.parametrize("span", ["90", "d", "0d", "-1d", "90 days", "9999999d"])
 def test_a_span_that_is_none_is_refused(span):
     with pytest.raises(SettingsError, match="90d"):
