@@ -17,6 +17,7 @@ _SUM = re.compile(
     rf" {{0,8}}(?P<total>{_DIGITS})"
 )
 _MONEY = re.compile("|".join((*map(re.escape, units.BEFORE_AMOUNTS), *units.CURRENCIES, "euros?")))
+_CENTS = 2  # decimals
 _SIGNS = str.maketrans("×·x\u2212–", "***--")
 
 
@@ -48,14 +49,26 @@ def sums(text: str) -> Iterator[Sum]:
     if "=" not in text:
         return
     for found in _SUM.finditer(_MONEY.sub(lambda money: " " * len(money[0]), text)):
-        total = readings(found["total"])
-        expression = re.sub(_DIGITS, lambda digits: str(readings(digits[0])[0]), found["sum"]).translate(_SIGNS)
+        totals, expression = readings(found["total"]), found["sum"].translate(_SIGNS)
         if "**" in expression or "//" in expression:
             continue
         try:
-            value = float(simple_eval(expression))
+            values = {_worked_out(expression, reading) for reading in (0, -1)}
         except Exception:  # noqa: BLE001, S112  it is the model's text: what cannot be worked out is no sum
             continue
-        places = len(re.split("[.,]", found["total"])[-1]) if re.search("[.,]", found["total"]) else 0
-        holds = any(abs(each - value) <= 0.5 * 10**-places + 1e-9 for each in total)
+        off, value = min((abs(total - value), value) for total in totals for value in values)
+        places = _places(found["total"])
+        if not set("*/") & set(expression):
+            # Nobody rounds a sum of money to whole euros.
+            places = max(places, min(_CENTS, max(map(_places, re.findall(_DIGITS, expression)))))
+        holds = off <= 0.5 * 10**-places + 1e-9
         yield Sum(found.start("total"), found.end("total"), " ".join(found["sum"].split()), f"{value:.10g}", holds)
+
+
+def _worked_out(expression: str, reading: int) -> float:
+    """Return what it comes to where all its numbers are read alike: 1.250 is more than a thousand, or a fraction."""
+    return float(simple_eval(re.sub(_DIGITS, lambda digits: str(readings(digits[0])[reading]), expression)))
+
+
+def _places(digits: str) -> int:
+    return len(re.split("[.,]", digits)[-1]) if re.search("[.,]", digits) else 0

@@ -167,6 +167,11 @@ def test_hostile_text_is_soon_read(hostile):
         ("(12 + 3) / 4 = 3.75", True),
         ("100 / 3 = 33.33", True),
         ("159.00 - 4.90 = 153.10", False),
+        ("1.250 + 0.500 = 1.750", True),
+        ("1.250 + 500 = 1.750", True),
+        ("1.250 + 0.500 = 1.850", False),
+        ("19.60 + 4.90 = 24", False),
+        ("3.333 + 3.333 = 6.67", True),
     ],
 )
 def test_a_sum_that_is_shown_is_worked_out(text, holds):
