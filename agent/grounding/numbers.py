@@ -24,17 +24,23 @@ _HOUR_BEFORE = 9
 _GROUPED = r"[0-9]{1,3}(?:(?P<separator>[,.'’\u00a0\u202f])[0-9]{3})(?:(?P=separator)[0-9]{3}){0,5}(?:[.,][0-9]{1,8})?"
 _SPACED = r"[0-9]{1,3}(?: [0-9]{3}){1,5}(?=,[0-9]{2}|[ \u00a0]?(?:€|EUR\b|euros?\b))(?:,[0-9]{2})?"
 _PLAIN = rf"[0-9]{{1,{LONGEST_DIGITS}}}(?:[.,][0-9]{{1,8}})?"
+_SPACED_AMOUNT = r"(?(currency)[0-9]{1,3}(?: [0-9]{3}){1,5}|(?!))"
+# 2½ and 1 1/2
+_FRACTION = (
+    r"(?<![\w.,/])(?P<fraction>(?P<whole>[0-9]{1,3}(?=[ \u00a0\u202f½¼¾]))?[ \u00a0\u202f]?"
+    r"(?P<part>[½¼¾]|(?<=[0-9][ \u00a0\u202f])(?:1/2|1/4|3/4)(?![\w/])))"
+)
 _BEFORE = "|".join(map(re.escape, units.codes()))
 _NUMBER = re.compile(
-    rf"(?=[0-9½¼¾]|(?:{_BEFORE})[ \u00a0\u202f]?[0-9])(?:{dates.DIGITAL}"
+    rf"(?=[0-9½¼¾]|(?:{_BEFORE})[ \u00a0\u202f]?[0-9])(?:{_FRACTION}|{dates.DIGITAL}"
     r"|(?P<version>(?<![\w.])(?![0-9]{1,3}(?:\.[0-9]{3}){2,5}(?![.\w]))[0-9]{1,5}(?:\.[0-9]{1,5}){2,4}(?![\w]))"
     rf"|(?P<idiom>\b24/7\b)"
     rf"|(?P<currency>(?<![0-9])(?<![0-9][ \u00a0\u202f])(?:{_BEFORE})[ \u00a0\u202f]?)?"
-    rf"(?<![0-9])(?P<digits>(?:{_GROUPED}|{_SPACED}|{_PLAIN})(?![0-9]))"
-    rf"|(?P<fraction>[½¼¾]))|(?<!\w)(?=[^\W\d_])(?:{dates.WORDED}|{words.WORDS})|"
+    rf"(?<![0-9])(?P<digits>(?:{_GROUPED}|{_SPACED}|{_SPACED_AMOUNT}|{_PLAIN})(?![0-9])))"
+    rf"|(?<!\w)(?=[^\W\d_])(?:{dates.WORDED}|{words.WORDS})|"
     r"(?P<zone>(?:(?<=[0-9])\+|(?<=:[0-9]{2}:[0-9]{2})-)[0-9]{2}:[0-9]{2}\b)"
 )
-_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75}
+_FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75, "1/2": 0.5, "1/4": 0.25, "3/4": 0.75}
 _UNIT = re.compile(
     r"(?:[ \u00a0\u202f-]?(?P<scale>million|billion|Millionen|Mio\.?|Mrd\.?|bn|k|M)(?![\w/]))?"
     r"(?P<ordinal>(?:st|nd|rd|th)\b)?[ \u00a0\u202f-]?"
@@ -185,7 +191,7 @@ def _counted(match: re.Match[str], text: str) -> Number:
 
 def _values(match: re.Match[str], behind: re.Match[str]) -> list[float]:
     if match["fraction"]:
-        return [_FRACTIONS[match["fraction"]]]
+        return [int(match["whole"] or 0) + _FRACTIONS[match["part"]]]
     if match["words"]:
         return [words.value(match["words"])]
     scale = _SCALES[behind["scale"].casefold().rstrip(".")] if behind["scale"] else 1.0

@@ -81,7 +81,9 @@ def measured(value: float, unit: str) -> Iterator[tuple[str, float]]:
         return
     measure, factor = _UNITS.get(unit) or _UNITS[unit.casefold()]
     yield measure, _exact(value * factor)
-    if measure == WORKING_DAY:
+    if unit.casefold() == "pounds":
+        yield "GBP", _exact(value)
+    elif measure == WORKING_DAY:
         yield from measured(value, "days")
     elif unit == "h":  # French and German hours of the clock
         yield CLOCK, _exact(value * 60)

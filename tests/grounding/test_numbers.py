@@ -50,6 +50,13 @@ def bears_out(given_text, claimed):
         ("3. September 2025", "September 3, 2025"),
         ("version 2.4.1", "2.4.1"),
         ("30 consecutive days", "30 days"),
+        ("31 December 2025", "31-12-2025"),
+        ("2025/12/31", "31 December 2025"),
+        ("14:30", "à 14 h 30"),
+        ("2.5 hours", "2½ hours"),
+        ("90 minutes", "1 1/2 hours"),
+        ("1299 EUR", "€ 1 299"),
+        ("£20", "20 pounds"),
     ],
 )
 def test_the_same_number_is_found_in_another_form(given_text, claimed):
