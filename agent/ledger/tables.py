@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table
 
 LEDGER_FILE = "ledger.sqlite"
+CHARGED = ("open_until", "cost", "most_cost", "input", "output", "most_tokens")
 
 # A call that is under way has `open_until`, and of its figures only the most that it may use.
 calls = Table(
@@ -30,7 +31,9 @@ calls = Table(
     Column("most_cost", Float),
     Column("most_tokens", Integer),
     Column("open_until", Float),
-    Index("model_calls_of_day", "day", "owner"),
+    # With all that budgets sum, so that those of a day are read from the index alone while others wait to reserve.
+    Index("model_calls_charged", "day", "owner", *CHARGED),
+    Index("model_calls_of_key", "day", "key"),
     Index("model_calls_of_thread", "thread"),
     Index("model_calls_of_turn", "turn"),
 )

@@ -8,11 +8,12 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from agent.budgets import BudgetSpent, Limit
 from agent.ledger.ledger import Ledger
 from agent.ledger.records import BY, LedgerUnavailable, Most, Wanted, Who, total
+from agent.ledger.sums import charged
 from agent.ledger.tables import calls
 from agent.settings import Settings
 from agent.usage import begun_call
@@ -95,6 +96,23 @@ async def test_a_call_that_its_provider_did_not_count_is_charged_what_was_reserv
     await ledger.record(ANN, [made])
     [turn] = await ledger.standing(ANN, limits)
     assert (turn.cost, turn.tokens, turn.left.tokens) == (0.9, 900, 100)
+
+
+@pytest.mark.parametrize(
+    ("scope", "read"),
+    [
+        ("day", "USING COVERING INDEX model_calls_charged (day=?)"),
+        ("owner", "USING COVERING INDEX model_calls_charged (day=? AND owner=?)"),
+        ("key", "USING INDEX model_calls_of_key (day=? AND key=?)"),
+        ("thread", "USING INDEX model_calls_of_thread (thread=?)"),
+        ("turn", "USING INDEX model_calls_of_turn (turn=?)"),
+    ],
+)
+def test_what_is_charged_to_a_budget_is_found_without_reading_all_calls(tmp_path, scope, read):
+    with Ledger(Settings(data_dir=tmp_path)).store()._engine.connect() as db:
+        query = charged(scope, ANN, 1.0).compile(db, compile_kwargs={"literal_binds": True})
+        [plan] = db.execute(text(f"EXPLAIN QUERY PLAN {query}")).all()
+    assert read in plan[-1]
 
 
 RESERVING = """
