@@ -156,10 +156,12 @@ class Documents:
         """Wait until all that is to be indexed is, or has failed, or is under way in another process."""
         await self._idle.wait()
 
-    async def passages(self) -> dict[str, int]:
-        """Return how many passages each source has, by its key."""
+    async def passages(self, of: Sequence[Document]) -> dict[str, int]:
+        """Return how many passages documents have, by id. One without any is left out."""
         base = await self._knowledge()
-        return {each.source: each.chunks for each in await base.sources()}
+        ids = {str(self.path(document)): document.id for document in of}
+        counts = await base.passages([(document.collection, str(self.path(document))) for document in of])
+        return {ids[source]: count for source, count in counts.items()}
 
     def path(self, document: Document) -> Path:
         """Return where the file of a document is, which is its source's key as well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -156,6 +156,22 @@ class KnowledgeBase:
     async def sources(self) -> list[Indexed]:
         """Return what is indexed of each source."""
         return await asyncio.to_thread(self._parts.store.sources)
+
+    async def passages(self, places: Iterable[tuple[str, str]]) -> dict[str, int]:
+        """Return how many passages there are of sources, by their keys.
+
+        Args:
+            places: collection and key of each.
+        """
+        return await asyncio.to_thread(self._parts.store.chunk_counts, places)
+
+    async def check(self) -> None:
+        """See whether it can be read.
+
+        Raises:
+            sqlite3.Error: it cannot.
+        """
+        await asyncio.to_thread(self._parts.store.check)
 
     async def remove(self, source: str, *, collection: str = "default") -> list[str]:
         """Remove a source's documents from a collection, and return their names.

@@ -97,6 +97,30 @@ class Store:
             )
             return [Indexed(*row) for row in rows]
 
+    def chunk_counts(self, places: Iterable[tuple[str, str]]) -> dict[str, int]:
+        """Return how many chunks there are of sources, by their keys.
+
+        Args:
+            places: collection and key of each. No other is looked at, however many there are.
+        """
+        with self._database.reading() as db:
+            rows = db.execute(
+                """SELECT source, count(chunks.id) FROM json_each(?) AS wanted CROSS JOIN documents
+                ON collection = json_extract(wanted.value, '$[0]') AND source = json_extract(wanted.value, '$[1]')
+                CROSS JOIN chunks ON document = documents.id GROUP BY source""",
+                [json.dumps(list(places))],
+            )
+            return dict(rows)
+
+    def check(self) -> None:
+        """Read something.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        with self._database.reading() as db:
+            db.execute("SELECT id FROM documents LIMIT 1").fetchone()
+
     def version(self, where: Filter) -> str:
         """Return what changes with any document that a filter keeps."""
         condition, values = condition_of(where)

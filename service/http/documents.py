@@ -122,10 +122,10 @@ async def _document(document_id: str, shared: Services, caller: Caller) -> Docum
 
 
 async def _bodies(documents: list[Document], shared: Services) -> list[DocumentBody]:
-    passages = await shared.documents.passages() if documents else {}
+    passages = await shared.documents.passages(documents) if documents else {}
     return [
         DocumentBody.model_validate(each).model_copy(
-            update={"passages": passages.get(str(shared.documents.path(each)), 0), "progress": _progress(each)}
+            update={"passages": passages.get(each.id, 0), "progress": _progress(each)}
         )
         for each in documents
     ]

@@ -79,7 +79,7 @@ async def _checkpoints(shared: Services) -> None:
 
 
 async def _knowledge(shared: Services) -> None:
-    await (await shared.knowledge()).sources()
+    await (await shared.knowledge()).check()
 
 
 async def _model(settings: Settings) -> None:

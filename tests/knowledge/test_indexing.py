@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sqlite3
 from functools import partial
 from typing import Any
 
@@ -106,6 +107,22 @@ async def test_says_what_is_indexed_of_each_source(base, docs, tmp_path) -> None
         Indexed(str(docs), "default", None, 3, 4),
         Indexed(str(other), "staff", "ann", 1, 1),
     ]
+
+
+async def test_says_how_many_passages_some_sources_have(base, docs, tmp_path) -> None:
+    other = write(tmp_path / "other", {"a.md": "# A\n\nWords."})
+    await base.index(docs)
+    await base.index(other, collection="staff", owner="ann")
+    assert await base.passages([("default", str(docs)), ("default", str(other))]) == {str(docs): 4}
+    assert await base.passages([("staff", str(other)), ("staff", "none")]) == {str(other): 1}
+
+
+async def test_says_when_it_cannot_be_read(base, docs, tmp_path) -> None:
+    await base.index(docs)
+    await base.check()
+    (tmp_path / "index" / "knowledge.sqlite").rename(tmp_path / "elsewhere")
+    with pytest.raises(sqlite3.Error):
+        await base.check()
 
 
 async def test_a_source_that_is_removed_leaves_nothing_behind(base, docs, tmp_path) -> None:

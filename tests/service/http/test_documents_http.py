@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import time
 
+import httpx2
 import pytest
 
 from agent.knowledge.ingest import SENT_AT_ONCE
+from agent.knowledge.store import Store
+from service.http.app import create_app
 from tests.support import embedding_server
 from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
@@ -132,3 +135,21 @@ def test_the_first_document_of_all_makes_the_assistant_search(new_service, model
 
 def tools(body, *, search):
     assert ("search" in [tool["function"]["name"] for tool in body["tools"]]) == search
+
+
+async def test_what_is_asked_again_and_again_counts_nobody_elses_passages(settings, monkeypatch):
+    def counted(store):
+        raise AssertionError("all passages are counted")
+
+    monkeypatch.setattr(Store, "sources", counted)
+    app = create_app(settings)
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client,
+    ):
+        await client.post("/api/documents", files={"files": ("a.md", b"# A\n\nQuokkas.\n")})
+        await app.state.services.documents.settled()
+        [listed] = (await client.get("/api/documents")).json()["items"]
+        assert (listed["status"], listed["passages"]) == ("indexed", 1)
+        assert (await client.get("/readyz")).json()["checks"]["knowledge"] == "ok"
