@@ -152,6 +152,9 @@ class RunStore:
         """
         unchanged = last_number(run_id).scalar_subquery() == seen
         waits = (runs.c.id == run_id, runs.c.status == WAITING, unchanged)
+        thread = update(threads).where(threads.c.id.in_(select(runs.c.thread_id).where(*waits)))
+        async with self._database.begin() as connection:
+            await connection.execute(thread.values(updated=time.time()))
         taken = await self._take(*waits, decisions=decisions, cancelled=False)
         if taken is None:
             raise NotWaiting("the run does not wait for a decision any more: look at it again")

@@ -51,6 +51,17 @@ def test_an_approved_write_runs_and_the_same_run_goes_on(client, talk, model, wa
     assert waiting["id"] not in client.get("/api/approvals").text
 
 
+def test_a_thread_in_which_something_was_decided_is_in_use(client, talk, model, waiting):
+    before = talk.read()["updated"]
+    model.will("Paid.")
+    assert decide(client, waiting["id"], {"type": "approve"}).status_code == 202
+    assert talk.join(waiting["id"])["status"] == "finished"
+    in_use = talk.read()["updated"]
+    assert in_use > before
+    assert decide(client, waiting["id"], {"type": "approve"}).status_code == 409
+    assert talk.read()["updated"] == in_use
+
+
 def test_an_edited_write_runs_as_it_is_then(client, talk, model, waiting, notes):
     model.will("Paid.")
     assert decide(client, waiting["id"], edited("less")).status_code == 202
