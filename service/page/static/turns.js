@@ -79,8 +79,10 @@ export async function reload() {
 }
 
 async function load(place) {
+  const followed = watching;
   const read = await get(`threads/${place.id}`);
   if (place !== here) return true;
+  if (watching !== followed) return load(place); // another question was asked meanwhile
   thread.value = read;
   messages.value = read.run ? upTo(read.run, read.messages) : read.messages;
   waiting.value = read.waiting;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 
 import pytest
@@ -124,6 +125,29 @@ async def test_a_question_during_an_answer_can_be_queued(page, model):
     await expect(page.locator(".markdown").last).to_have_text("It is 4.")
     await expect(page.get_by_text("Comes next")).to_have_count(0)
     await expect(page.locator(".bubble")).to_have_text(["Count to twelve.", "And two and two?"])
+
+
+async def test_a_question_while_the_answer_before_is_read_again_stays_in_view(page, model):
+    gate, read, free = threading.Event(), asyncio.Event(), asyncio.Event()
+    model.will("One.", Reply(text=WORDS, gate=gate))
+
+    async def late(route):
+        response = await route.fetch()
+        read.set()
+        await free.wait()
+        await route.fulfill(response=response)
+
+    await page.route(re.compile("/api/threads/[0-9a-f]+$"), late, times=1)
+    await ask(page, "How many are you?")
+    await read.wait()
+    await ask(page, "Count to twelve.")
+    await expect(page.locator(".live .markdown")).to_contain_text("eleven")
+    free.set()
+    await expect(page.locator(".usage")).to_have_count(1)
+    await expect(page.locator(".bubble")).to_have_text(["How many are you?", "Count to twelve."])
+    await expect(page.locator(".live .markdown")).to_contain_text("eleven")
+    gate.set()
+    await expect(page.locator(".markdown")).to_have_text(["One.", WORDS])
 
 
 async def test_an_edited_question_is_asked_in_a_conversation_of_its_own(page, model):
