@@ -5,7 +5,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from agent.settings import Settings
 from tests.support.model_server import ModelServer, serve
@@ -15,6 +17,14 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["LANGSMITH_TRACING"] = "false"
 # A shell that runs the tests in the background has Ctrl-C ignored, by them and by every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# Whatever else the machine has to do, only what is found counts. Fixtures of a function are shared by its examples.
+hypothesis.settings.register_profile(
+    "selfhelp",
+    hypothesis.settings.default,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("selfhelp")
 
 
 @pytest.fixture(autouse=True)

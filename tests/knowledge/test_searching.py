@@ -5,7 +5,7 @@ import os
 
 import pytest
 from blockbuster import blockbuster_ctx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.knowledge.base import KnowledgeBase
@@ -156,7 +156,7 @@ class TestHandingOn:
         assert [text.count(f"## Part {n}") for n in range(6)] == [1] * 6
         assert len(found) < 6
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+    @settings(max_examples=20)
     @given(tokens=st.integers(50, 1000))
     async def test_a_budget_is_kept_without_cutting_a_sentence(self, base, manual, tokens) -> None:
         found = await base.search("part 3", k=6, tokens=tokens)
@@ -210,7 +210,6 @@ async def test_takes_any_text_as_words(base, docs, query) -> None:
     assert "returns.md" in names(await base.search(query))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(query=st.one_of(st.text(), st.text(alphabet=st.characters())))
 async def test_never_fails_on_a_query(base, docs, query) -> None:
     await base.index(docs)

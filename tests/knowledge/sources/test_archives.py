@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.knowledge.documents import IndexReport, NoDocuments
@@ -164,7 +164,6 @@ async def test_that_changes_meanwhile_gives_no_mixed_documents(path, find) -> No
             document.read()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(place=st.integers(0, 10**6), byte=st.integers(0, 255), cut=st.integers(0, 40))
 async def test_any_damage_is_an_error_or_leaves_true_content(path, place, byte, cut) -> None:
     content = bytearray(pack(path, {"a.md": b"true words " * 20, "b.md": b"more words " * 20}).read_bytes())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as pace
 from hypothesis import strategies as st
 from openai.types.beta import Assistant
 from openai.types.beta.threads import Message, Run
@@ -334,7 +333,6 @@ FIELDS = ["name", "tools", "tool_resources", "metadata", "instructions", "model"
 PARTS = ["content", "attachments", "created_at", "run_id", "step_details", "file_ids", "filename"]
 
 
-@pace(deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES), st.dictionaries(st.sampled_from(PARTS), VALUES), VALUES)
 async def test_whatever_an_export_holds_never_breaks_the_import(assistant, message, value):
     dump = Dump()

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -240,7 +240,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(changes=st.lists(st.tuples(st.sampled_from(list(places(VALID))[1:]), JSON), min_size=1, max_size=3))
 async def test_any_change_of_a_document_is_converted_or_refused_clearly(tmp_path, changes):
     document = copy.deepcopy(VALID)

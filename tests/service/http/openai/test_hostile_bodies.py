@@ -6,7 +6,7 @@ import json
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.model_server import Reply
@@ -49,7 +49,7 @@ COMPLETIONS = st.fixed_dictionaries(
         "user": JSON,
     },
 )
-LIMITS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LIMITS = settings(max_examples=60)
 
 
 @pytest.fixture
