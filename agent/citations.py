@@ -11,8 +11,10 @@ LONGEST_CITATION = 26
 _SPACE = r"[ \t]{0,4}"
 _NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
 _CITATION = rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,20}}\])[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]"
-_TOKEN = re.compile(rf"(?P<fence>```)|(?P<tick>`)|(?P<newline>\n)|{_CITATION}")
-_BEGINNING = re.compile(rf"(?:(?<!`)(?:```)*(?P<ticks>`{{1,2}})|{_SPACE}(?:\[[0-9 \t,]{{0,20}})?)\Z")
+_TOKEN = re.compile(rf"(?P<fence>```|~~~)|(?P<tick>`)|(?P<newline>\n)|{_CITATION}")
+_BEGINNING = re.compile(
+    rf"(?:(?<!`)(?:```)*(?P<ticks>`{{1,2}})|(?<!~)(?:~~~)*(?P<tildes>~{{1,2}})|{_SPACE}(?:\[[0-9 \t,]{{0,20}})?)\Z"
+)
 
 
 class CitationCheck:
@@ -27,7 +29,7 @@ class CitationCheck:
     def __init__(self, known: Collection[int]) -> None:
         self._known = known
         self._held = ""
-        self._fenced = False
+        self._fence = ""
         self._inline = False
         self.cited: list[int] = []
         self.removed = 0
@@ -37,7 +39,7 @@ class CitationCheck:
         text = self._held + text
         begins = _BEGINNING.search(text)
         assert begins is not None, "the expression matches the empty end"
-        shown = begins.start("ticks") if begins["ticks"] else begins.start()
+        shown = begins.start(begins.lastgroup or 0)
         self._held = text[shown:]
         return _TOKEN.sub(self._judge, text[:shown])
 
@@ -48,12 +50,13 @@ class CitationCheck:
 
     def _judge(self, token: re.Match[str]) -> str:
         if token["fence"]:
-            self._fenced = not self._fenced
+            if self._fence in ("", token[0]):
+                self._fence = "" if self._fence else token[0]
         elif token["tick"]:
             self._inline = not self._inline
         elif token["newline"]:
             self._inline = False
-        elif not (self._fenced or self._inline):
+        elif not (self._fence or self._inline):
             return self._citation(token["space"], token["numbers"])
         return token[0]
 

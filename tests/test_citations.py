@@ -19,6 +19,8 @@ answers = st.lists(
             "[1, 99]",
             "`x[9]`",
             "```\na[9]\n```",
+            "~~~\na[9]\n~~~",
+            "~",
             "\n",
             ".",
             "[",
@@ -47,6 +49,7 @@ def checked(pieces, known=(1, 2)):
         ("see [a], [1-2] and [1", "see [a], [1-2] and [1", [], 0),
         ("`rows[9]` and rows[9]", "`rows[9]` and rows", [], 1),
         ("```\nrows[9]\n```\n[9]", "```\nrows[9]\n```\n", [], 1),
+        ("~~~\nrows[9]\n```\nrows[9]\n~~~\n[9]", "~~~\nrows[9]\n```\nrows[9]\n~~~\n", [], 1),
         ("an odd ` here\nand [9] there", "an odd ` here\nand there", [], 1),
     ],
 )
