@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from simpleeval import simple_eval
-
+from agent.arithmetic import NotCalculable, calculate
 from agent.grounding import units
 from agent.grounding.numbers import readings
 
@@ -54,7 +53,7 @@ def sums(text: str) -> Iterator[Sum]:
             continue
         try:
             values = {_worked_out(expression, reading) for reading in (0, -1)}
-        except Exception:  # noqa: BLE001, S112  it is the model's text: what cannot be worked out is no sum
+        except NotCalculable:
             continue
         off, value = min((abs(total - value), value) for total in totals for value in values)
         places = _places(found["total"])
@@ -67,7 +66,7 @@ def sums(text: str) -> Iterator[Sum]:
 
 def _worked_out(expression: str, reading: int) -> float:
     """Return what it comes to where all its numbers are read alike: 1.250 is more than a thousand, or a fraction."""
-    return float(simple_eval(re.sub(_DIGITS, lambda digits: str(readings(digits[0])[reading]), expression)))
+    return float(calculate(re.sub(_DIGITS, lambda digits: str(readings(digits[0])[reading]), expression)))
 
 
 def _places(digits: str) -> int:
