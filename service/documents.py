@@ -32,10 +32,13 @@ UPLOADS = "uploads"
 # Seconds between notes of how far a document is, and after which a process that makes none has ended.
 NOTED_EVERY = 1.0
 LEASE = 15.0
+# A document that ends the process which reads it is not to end every process.
+MOST_ATTEMPTS = 3
 # Seconds between looks at what other processes have left, and between attempts while a database cannot be used.
 LOOKED_EVERY = 5.0
 TRIED_EVERY = 2.0
 UNKNOWN = "it could not be indexed: the log of the service says why"
+DEADLY = f"the service ended {MOST_ATTEMPTS} times while it was indexed: it may be damaged, or too large for its memory"
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class Document:
     updated: float
     embedded: int | None = None
     to_embed: int | None = None
+    attempts: int = 0
 
 
 class Documents:
@@ -136,7 +140,7 @@ class Documents:
         ids = [document.id for document in chosen]
         again = update(documents).where(documents.c.id.in_(ids))
         async with self._database.begin() as connection:
-            await connection.execute(again.values(status="queued", error=None, updated=time.time()))
+            await connection.execute(again.values(status="queued", error=None, attempts=0, updated=time.time()))
         self._ask()
 
     async def delete(self, document: Document) -> None:
@@ -198,6 +202,9 @@ class Documents:
             waiting = [Document(**row) for row in found.mappings()]
         indexed = False
         for document in waiting:
+            if document.attempts >= MOST_ATTEMPTS:
+                await self._change(document, waits, status="failed", error=DEADLY, attempts=0)
+                continue
             # A process on another machine may have its file.
             if await asyncio.to_thread(self.path(document).exists) and await self._take(document, waits):
                 await self._index(document)
@@ -206,10 +213,8 @@ class Documents:
 
     async def _take(self, document: Document, waits: ColumnElement[bool]) -> bool:
         """Take a document, and return whether no other process was faster."""
-        taken = update(documents).where(documents.c.id == document.id, waits)
-        values = {"status": "indexing", "error": None, "embedded": None, "to_embed": None, "updated": time.time()}
-        async with self._database.begin() as connection:
-            return bool((await connection.execute(taken.values(values))).rowcount)
+        values = {"status": "indexing", "error": None, "embedded": None, "to_embed": None}
+        return await self._change(document, waits, attempts=documents.c.attempts + 1, **values)
 
     async def _index(self, document: Document) -> None:
         """Index a document that is taken.
@@ -220,13 +225,13 @@ class Documents:
         try:
             error = await self._read(document)
         except InUse as in_use:
-            await self._note(document, status="queued", error=str(in_use))
+            await self._note(document, status="queued", error=str(in_use), attempts=0)
             raise
         except asyncio.CancelledError:
-            await self._note(document, status="queued")
+            await self._note(document, status="queued", attempts=0)
             raise
         status = "failed" if error else "indexed"
-        if await self._note(document, status=status, error=error):
+        if await self._note(document, status=status, error=error, attempts=0):
             metrics.DOCUMENTS.labels(status).inc()
         elif await self.get(document.id, document.owner) is None:
             await self._remove(document)
@@ -271,6 +276,10 @@ class Documents:
 
     async def _note(self, document: Document, **values: Any) -> bool:
         """Note something of a document unless it was deleted or asked for anew, and return whether it was noted."""
-        own = update(documents).where(documents.c.id == document.id, documents.c.status == "indexing")
+        return await self._change(document, documents.c.status == "indexing", **values)
+
+    async def _change(self, document: Document, where: ColumnElement[bool], **values: Any) -> bool:
+        """Change a document's row if it is as it was found, and return whether it was."""
+        own = update(documents).where(documents.c.id == document.id, where)
         async with self._database.begin() as connection:
             return bool((await connection.execute(own.values(**values, updated=time.time()))).rowcount)

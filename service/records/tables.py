@@ -116,6 +116,8 @@ documents = Table(
     # Passages, while it is indexed.
     Column("embedded", Integer),
     Column("to_embed", Integer),
+    # Times that it was begun and neither ended nor put back.
+    Column("attempts", Integer, nullable=False, server_default="0"),
     Column("error", Text),
     Column("created", Float, nullable=False),
     Column("updated", Float, nullable=False),

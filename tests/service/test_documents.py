@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import signal
+import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -12,9 +15,11 @@ from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.lock import InUse
 from agent.settings import Settings
 from service import documents as documents_module
-from service.documents import UNKNOWN, Documents
+from service.documents import DEADLY, UNKNOWN, Documents
 from service.records.database import open_database
 from service.records.tables import documents as table
+
+ROOT = Path(__file__).parents[2]
 
 
 class Upload:
@@ -155,6 +160,45 @@ async def test_what_a_process_had_not_indexed_when_it_ended_is_the_next_ones_at_
     async with Documents(database, tmp_path, held.open) as second:
         await second.settled()
         assert await status(second) == [("indexed", None)]
+
+
+KILLED_BY_A_DOCUMENT = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from agent.settings import Settings
+from service import documents
+from service.records.database import open_database
+
+class Deadly:
+    async def index(self, *_, **__):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def knowledge():
+    return Deadly()
+
+async def serve(folder):
+    async with open_database(Settings(data_dir=folder)) as database:
+        async with documents.Documents(database, folder, knowledge) as waiting:
+            await waiting.settled()
+
+documents.LEASE = 0.0
+asyncio.run(serve(Path(sys.argv[1])))
+"""
+
+
+async def test_a_document_that_ends_every_process_is_given_up(database, tmp_path):
+    async def serve():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "ignore", "-c", KILLED_BY_A_DOCUMENT, str(tmp_path), cwd=ROOT
+        )
+        return await process.wait()
+
+    documents = Documents(database, tmp_path, never)
+    document = await documents.take(Upload("otters.md"), "ann", "default")
+    assert [await serve() for _ in range(4)] == [*[-signal.SIGKILL] * 3, 0]
+    assert await status(documents) == [("failed", DEADLY)]
+    await documents.index_again([document])
+    assert await serve() == -signal.SIGKILL, "who asks for it has it tried again"
 
 
 async def test_a_document_is_left_to_the_process_that_has_the_knowledge_base(database, tmp_path, base, monkeypatch):
