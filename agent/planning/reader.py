@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 
-from agent.plain import NotPlain, plain
+from agent.plain import plain
 from agent.planning.plan import Call
 
 
@@ -44,6 +44,6 @@ class _Draft:
 def _object(text: str) -> dict[str, Any] | None:
     try:
         value = plain(json.loads(text))
-    except (ValueError, RecursionError, NotPlain):
+    except (ValueError, RecursionError):  # what is not plain is a ValueError
         return None
     return value if isinstance(value, dict) else None
