@@ -56,8 +56,8 @@ function Block({ raw, titles, flags }) {
 // Returns a Markdown text as clean nodes, with citations to press.
 function drawn(raw, titles, flags = []) {
   const fragment = purify.sanitize(marked.parse(raw), CLEAN);
-  for (const flag of flags) if (flag.text) doubt(fragment, flag);
   cite(fragment, titles);
+  for (const flag of flags) if (flag.text) doubt(fragment, flag);
   for (const pre of fragment.querySelectorAll("pre")) {
     pre.tabIndex = 0;
     wrap(pre, "code-block", made("button", { className: "copy-code", type: "button" }, "Copy"));
@@ -69,10 +69,13 @@ function drawn(raw, titles, flags = []) {
   return fragment;
 }
 
-// Marks the words that a flag is about.
+// Marks the words that a flag is about, but not within longer words and numbers: 1 is not marked in 10 or 4.1.
 function doubt(fragment, { text: words, detail }) {
-  for (const text of textsOf(fragment, "code, mark")) {
-    const pieces = text.data.split(words);
+  const before = /^[\p{L}\p{N}]/u.test(words) ? "(?<![\\p{L}\\p{N}]|\\p{N}[.,])" : "";
+  const after = /[\p{L}\p{N}]$/u.test(words) ? "(?![\\p{L}\\p{N}]|[.,]\\p{N})" : "";
+  const whole = new RegExp(`${before}${words.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}${after}`, "u");
+  for (const text of textsOf(fragment, "code, mark, button")) {
+    const pieces = text.data.split(whole);
     const marked = () => made("mark", { title: detail }, words);
     if (pieces.length > 1) text.replaceWith(...pieces.flatMap((piece, i) => (i ? [marked(), piece] : piece)));
   }

@@ -45,6 +45,14 @@ async def test_what_nothing_bears_out_is_marked_and_told(page, model):
     await expect(answer.get_by_role("button", name="Source 1").first).to_be_visible()
 
 
+async def test_a_doubt_about_a_number_leaves_citations_and_longer_numbers_alone(page, model):
+    model.will(SEARCH, "The label costs **4.90 EUR** [1]; I counted 1 parcel, 1.5 of 21-7 (3).")
+    await ask(page, "What does the return label cost?")
+    answer = page.get_by_role("article", name="Assistant")
+    await expect(answer.locator(".markdown mark")).to_have_text(["1", "1.5", "21", "7", "3"])
+    await expect(answer.locator(".markdown .citation")).to_have_text(["1"])
+
+
 async def test_the_plan_tells_each_step_with_its_arguments(page, model):
     model.will(Reply(calls=[("calculator", {"expression": "19.9 * 3"})]), "It is 59.7.")
     await ask(page, "How much is 19.90 times 3?")
