@@ -57,7 +57,8 @@ async def index_sources(
         SettingsError: no source is given or set.
     """
     wanted = list(given) or settings.knowledge.sources
-    if not wanted:
+    # A rebuild needs no documents: their text is kept.
+    if not wanted and (wish.watch or not wish.rebuild):
         raise SettingsError(
             "which documents? Write a folder, file or address behind the command, or set sources under [knowledge] in "
             "selfhelp.toml"
@@ -67,6 +68,9 @@ async def index_sources(
         with progress(Console(stderr=True, quiet=as_json), "Preparing") as report:
             base = await open_base(settings, rebuild=wish.rebuild, progress=report)
         try:
+            if wish.rebuild and not as_json:
+                passages = sum(source.chunks for source in await base.sources())
+                console.print(f"{passages} passages rebuilt")
             indexing = _Indexing(base, sources, engine, wish.prune, console, as_json)
             # A watch begins with all that is on this machine.
             now = [source for source in sources if not (wish.watch and isinstance(source, OnDisk))]

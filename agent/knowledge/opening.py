@@ -191,9 +191,13 @@ def _is_anothers(parts: Parts, embedder: Embedder | None) -> bool:
     if name is None:
         raise EmbedderChanged(f"the last rebuild of the index broke off: {REMEDY}")
     raise EmbedderChanged(
-        f"the index was made with {name} (vectors of {dimension}), and this is {this} (vectors of {length}): "
-        f"{REMEDY}, or set the former again"
+        f"the index was made with the embedder {_described(name, dimension)}, and {_described(this, length)} is set "
+        f"now: {REMEDY}, or set the former again"
     )
+
+
+def _described(name: str, dimension: int | None) -> str:
+    return f"{name} (vectors of {dimension})" if dimension else name
 
 
 async def _embed_all(parts: Parts, embedder: Embedder | None, progress: Progress | None) -> None:

@@ -96,6 +96,17 @@ def test_a_source_that_is_not_there_is_said(run, docs, arguments):
     assert "Traceback" not in done.stderr
 
 
+def test_another_embedder_is_set_without_the_documents(run, docs):
+    run("index", "docs")
+    (docs / "hours.txt").unlink()
+    minilm = {"SELFHELP_KNOWLEDGE__EMBEDDER": "minilm"}
+    refused = run("search", "shop", **minilm)
+    assert "the embedder none, and minilm-l6-v2-int8 (vectors of 384) is set now" in refused.stderr
+    assert "selfhelp index --rebuild" in refused.stderr
+    assert run("index", "--rebuild", **minilm).stdout == "4 passages rebuilt\n"
+    assert "The shop opens at nine" in run("search", "shop", **minilm).stdout
+
+
 def test_of_many_files_that_are_no_documents_some_are_told(run, docs):
     for number in range(30):
         (docs / f"photo{number:02}.jpg").touch()
