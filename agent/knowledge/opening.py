@@ -196,7 +196,7 @@ def _is_anothers(parts: Parts, embedder: Embedder | None) -> bool:
     )
 
 
-def _described(name: str, dimension: int | None) -> str:
+def _described(name: object, dimension: object) -> str:
     return f"{name} (vectors of {dimension})" if dimension else name
 
 
