@@ -197,7 +197,7 @@ def _is_anothers(parts: Parts, embedder: Embedder | None) -> bool:
 
 
 def _described(name: object, dimension: object) -> str:
-    return f"{name} (vectors of {dimension})" if dimension else name
+    return f"{name} (vectors of {dimension})" if dimension else str(name)
 
 
 async def _embed_all(parts: Parts, embedder: Embedder | None, progress: Progress | None) -> None:
