@@ -55,9 +55,10 @@ def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> L
             fixed = [BoundTool(tool) for tool in await _fixed_tools(settings, own, knowledge)]
             # Another run may have been quicker.
             bound = bound or fixed
-        elif all(tool.name != SEARCH for tool in bound):
-            # The first document may have come since.
-            bound = [*map(BoundTool, await asyncio.to_thread(_search, settings, knowledge)), *bound]
+        elif not _has_search(bound):
+            # The first document may have come since, and another run may have been quicker here too.
+            search = await asyncio.to_thread(_search, settings, knowledge)
+            bound = bound if _has_search(bound) else [*map(BoundTool, search), *bound]
         if settings.mcp:
             # What MCP needs takes a second to import.
             mcp = await asyncio.to_thread(importlib.import_module, "tools.mcp")
@@ -155,6 +156,10 @@ def _given(function: Callable[[], Any], path: str) -> Any:
     except (TypeError, ValueError):
         raise SettingsError(f"tools: {path!r} takes arguments, as a tool does: decorate it with @tool") from None
     return function()
+
+
+def _has_search(bound: Iterable[BoundTool]) -> bool:
+    return any(tool.name == SEARCH for tool in bound)
 
 
 def _search(settings: Settings, knowledge: KnowledgeBase | None) -> list[BaseTool]:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
 
 from agent.apis import ApiSettings
 from agent.errors import SettingsError
+from agent.knowledge.location import directory
 from agent.settings import load_settings
 from agent.toolset import BoundTool
 from tools.openapi import ApiFailed, load_api
-from tools.registry import api_tools
+from tools.registry import api_tools, loader
 
 DOCUMENT = {
     "openapi": "3.1.0",
@@ -64,3 +66,13 @@ def test_two_sources_of_tools_cannot_have_one_name():
 async def test_what_reads_takes_nothing_back(document):
     with pytest.raises(ApiFailed, match="'payments', which reads"):
         await load_api(ApiSettings(name="till", spec=document, undo={"pay": "payments"}))
+
+
+async def test_runs_that_find_the_first_document_at_once_have_one_search(settings):
+    load = loader([])
+    before = await load(settings)
+    directory(settings).mkdir(parents=True)
+    (directory(settings) / "knowledge.sqlite").touch()
+    await asyncio.gather(load(settings), load(settings))
+    names = [tool.name for tool in await load(settings)]
+    assert sorted(names) == sorted(["search", *(tool.name for tool in before)])
