@@ -6,10 +6,8 @@ reads of its plan start ahead as those of any plan.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from langchain_core.messages import AnyMessage
 
@@ -21,11 +19,6 @@ from agent.summary import SUMMARY
 
 # An answer of which fewer sentences cite a passage, although the turn found some.
 LEAST_COVERAGE = 0.5
-
-_CITATION = r"\[[0-9, \t]+\]"
-_SENTENCES = re.compile(rf"(?<=[.!?…])(?:[ \t]*{_CITATION})*\s+(?!{_CITATION})|\n+")
-_CITED = re.compile(_CITATION)
-_WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 async def small_reply(asker: Asker, state: State) -> Reply | None:
@@ -62,7 +55,7 @@ def will_do(reply: Reply, messages: Sequence[AnyMessage]) -> bool:
 
 def coverage(answer: str) -> float:
     """Return which share of an answer's sentences cites a passage, from 0 to 1; 1 where there are none."""
-    ends = [0, *(match.end() for match in _SENTENCES.finditer(answer)), len(answer)]
-    parts = [answer[start:end] for start, end in pairwise(ends)]
-    sentences = [part for part in parts if _WORD.search(part)]
-    return sum(bool(_CITED.search(sentence)) for sentence in sentences) / len(sentences) if sentences else 1.0
+    from agent.grounding.sentences import sentences  # its patterns take a while to compile
+
+    said = [sentence for sentence in sentences(answer) if sentence.text and not sentence.heading]
+    return sum(bool(sentence.cited) for sentence in said) / len(said) if said else 1.0

@@ -18,9 +18,11 @@ _HEADING = re.compile(r" {0,3}#{1,6} ")
 _OPENING = re.compile(r"[ \t]*(?:>[ \t]*){0,5}(?:#{1,6} (?:[0-9.]{1,8} )?|(?:[-+*•–]|[0-9]{1,3}[.)])(?:[ \t]+|\Z))?")
 _RULE = re.compile(r"[\s|:=-]+")
 _CITATION = re.compile(r"[ \t]*\[([0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*)\]")
+_CITATIONS = r"(?:[ \t]*\[[0-9, \t]{1,20}\])*"
 _END = re.compile(
     r"(?P<word>[^\W\d_]{0,8})(?P<ordinal>(?<=(?<![\w.,])[0-9])|(?<=(?<![\w.,])[0-9]{2}))?(?<![.!?…])[.!?…]++"
-    r"[\"”’)]*+(?:[ \t]*\[[0-9, \t]{1,20}\])*[ \t]+(?=[\"“„(]?[A-ZÄÖÜÀ-Þ0-9€$])"
+    rf"[\"”’)]*+{_CITATIONS}[ \t]+(?=[\"“„(]?(?P<next>[^\W_]|[€$]))"
+    rf"|[。！？]++[」』”’）]*+{_CITATIONS}"  # noqa: RUF001 - full-width marks
 )
 _MONTH = re.compile(dates.MONTH)
 _ABBREVIATIONS = frozenset("dr mr mrs ms prof st no nr e g i approx ca bzw z b m p a vs etc abs art fig".split())  # noqa: SIM905
@@ -76,6 +78,10 @@ def _pieces(line: str, *, english: bool) -> Iterator[str]:
 
 def _goes_on(line: str, end: re.Match[str], *, english: bool) -> bool:
     """Whether the point is an abbreviation's or a number's: "am 3. Oktober", "der 2. Artikel"."""
+    if end["next"] is None:
+        return False
+    if end["next"].islower():
+        return True
     if end["ordinal"] is None or "[" in end[0]:
         return end["word"].casefold() in _ABBREVIATIONS
     return _MONTH.match(line, end.end()) is not None or (not english and line[end.end()].isalpha())

@@ -116,6 +116,8 @@ async def test_without_a_cascade_one_model_is_asked_and_streams(graph, model_ser
         ("Free. [1] And quick.", 0.5),
         ("It costs 4.90 EUR and ships in 3.5 days [1, 2].", 1.0),
         ("- Free [1]\n- Quick\n- Cheap\n- Good [2]", 0.5),
+        ("Am 1. Mai ist zu [1].", 1.0),
+        ("## Returns\n\nFree [1].\n\n```\nreturn 0\n```", 1.0),
     ],
 )
 def test_coverage_counts_sentences(answer, share):

@@ -16,6 +16,13 @@ from agent.grounding.sentences import sentences
         ("Es gilt bis 3. [1] Danach nicht.", ["Es gilt bis 3.", "Danach nicht."]),
         ("Seit 2024. Danach nicht.", ["Seit 2024.", "Danach nicht."]),
         ("Siehe Art. 5 und Fig. 2.", ["Siehe Art. 5 und Fig. 2."]),
+        ("Ab ca. 5 kg ist es z. B. teurer.", ["Ab ca. 5 kg ist es z. B. teurer."]),
+        ("Zwrot jest darmowy [1]. Łódź ma sklep.", ["Zwrot jest darmowy.", "Łódź ma sklep."]),
+        ("Возврат бесплатен [1]. Доставка стоит 5 евро.", ["Возврат бесплатен.", "Доставка стоит 5 евро."]),
+        (
+            "返品は無料です[1]。「三日」です。[2]送料は有料です。",
+            ["返品は無料です。", "「三日」です。", "送料は有料です。"],
+        ),
         ("* It is **5** *x*, 3 * 4 and 2*3.", ["It is 5 x, 3 * 4 and 2*3."]),
     ],
 )
@@ -25,5 +32,6 @@ def test_a_text_is_taken_sentence_by_sentence(text, expected):
 
 # Where time grew by the square of the length, this would take minutes.
 @pytest.mark.timeout(30)
-def test_hostile_text_is_soon_read():
-    assert list(sentences("!" * 100_000))
+@pytest.mark.parametrize("text", ["!" * 100_000, "。" * 100_000, "a. " * 30_000])
+def test_hostile_text_is_soon_read(text):
+    assert list(sentences(text))
