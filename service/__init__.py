@@ -1,1 +1,1 @@
-"""What people meet: the command line."""
+"""What people meet: the command line, the service over HTTP, and the chat page."""

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from service.assistants.gaps import Gap
-
-# As the service's tables take it.
-LONGEST_OWNER = 200
+from service.records.keys import LONGEST_OWNER
 
 
 @dataclass(frozen=True)

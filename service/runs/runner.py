@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import asdict
 from typing import Any, Self
 from uuid import uuid4
 
@@ -38,7 +39,7 @@ from service.runs.records import (
 )
 from service.runs.store import MOST_TAKEOVERS, RunStore
 from service.runs.tasks import Tasks, Why
-from service.runs.turn import Turn, plain
+from service.runs.turn import Turn
 
 # Seconds to wait for a run to end that was cancelled.
 CANCEL_PATIENCE = 10.0
@@ -182,7 +183,7 @@ class Runner:
         """
         turn = Turn.of(self._graph, run)
         seen = (await self._log.last_numbers([run.id])).get(run.id, 0)
-        question = await turn.asked()
+        question = await turn.waiting()
         if run.status != WAITING or question is None:
             raise NotWaiting("the run does not wait for a decision")
         decisions_of.check(question, decisions)
@@ -193,7 +194,7 @@ class Runner:
 
     async def question(self, run: Run) -> Question | None:
         """Return what a run waits for."""
-        return await Turn.of(self._graph, run).asked()
+        return await Turn.of(self._graph, run).waiting()
 
     async def take_over(self, run_id: str) -> None:
         """Go on with a run that another process has let go."""
@@ -263,7 +264,7 @@ class Runner:
         if isinstance(event, Token):
             self._log.add(run, TOKEN, {"text": event.text})
         elif isinstance(event, StepEvent):
-            self._log.add(run, STEP, plain(event))
+            self._log.add(run, STEP, asdict(event))
             metrics.count_step(event)
 
     async def _fail(self, run: Run, error: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -14,7 +14,7 @@ from langgraph.types import Command
 from agent.context import Context
 from agent.state import State
 from graphs.assistant import AssistantGraph
-from service.conversation import Answer, Conversation, Event, Question
+from service.conversation import Answer, Conversation, Event
 from service.runs.decisions import left_of
 from service.runs.records import Run
 from service.threads.messages import Message, messages_of
@@ -54,16 +54,7 @@ class Turn(Conversation):
         async for event in self._stream(Command(resume=left) if left else None):
             yield event
 
-    async def asked(self) -> Question | None:
-        """Return what the turn waits for."""
-        return await self.waiting()
-
     def answer(self) -> Message:
         """Return the answer, once the turn has ended."""
         assert self.state is not None, "a turn ends with its state"
         return messages_of(self.state)[-1].model_copy(update={"at": time.time()})
-
-
-def plain(event: Any) -> dict[str, Any]:
-    """Return the fields of an event as JSON types."""
-    return asdict(event)

@@ -9,7 +9,7 @@ export const key = signal(sessionStorage.getItem(KEY) ?? "");
 // Set while a person is asked for a key: {refused: whether one was tried, answer: takes the key}.
 export const keyWanted = signal(null);
 
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, message, code, retryAfter = null) {
     super(message);
     this.status = status;
@@ -29,7 +29,7 @@ export function keepKey(given) {
 
 let asking = null;
 
-export function askForKey() {
+function askForKey() {
   asking ??= new Promise((resolve) => {
     const answer = (given) => {
       keepKey(given);

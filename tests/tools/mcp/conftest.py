@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,7 +87,3 @@ def is_alive(process: int) -> bool:
         return ") Z " not in Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def without(*names: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in names}

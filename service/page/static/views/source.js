@@ -13,7 +13,7 @@ export function Source({ number }) {
     setSource(null);
     setError(null);
     get(`threads/${thread.value.id}/sources/${number}`).then(
-      (read) => left || setSource({ ...read, ...read.source }),
+      (read) => left || setSource(read),
       (problem) => left || setError(problem.message),
     );
     return () => (left = true);

@@ -135,39 +135,3 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("responses", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_responses_thread_id"), ["thread_id"], unique=False)
-
-
-def downgrade() -> None:
-    """Take back."""
-    with op.batch_alter_table("responses", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_responses_thread_id"))
-
-    op.drop_table("responses")
-    op.drop_table("events")
-    with op.batch_alter_table("runs", schema=None) as batch_op:
-        batch_op.drop_index(
-            "one_running_per_thread",
-            sqlite_where=sa.text("status = 'running'"),
-            postgresql_where=sa.text("status = 'running'"),
-        )
-        batch_op.drop_index(batch_op.f("ix_runs_thread_id"))
-        batch_op.drop_index(batch_op.f("ix_runs_status"))
-        batch_op.drop_index(batch_op.f("ix_runs_owner"))
-
-    op.drop_table("runs")
-    with op.batch_alter_table("feedback", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_feedback_owner"))
-
-    op.drop_table("feedback")
-    with op.batch_alter_table("threads", schema=None) as batch_op:
-        batch_op.drop_index("threads_of_owner")
-
-    op.drop_table("threads")
-    with op.batch_alter_table("keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_keys_owner"))
-
-    op.drop_table("keys")
-    with op.batch_alter_table("documents", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_documents_owner"))
-
-    op.drop_table("documents")
