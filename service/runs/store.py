@@ -133,7 +133,7 @@ class RunStore:
             if busy and not queue:
                 raise Busy("a run of this thread is under way: wait for it, cancel it, or queue")
             if others and not busy:
-                await _cancel(connection, runs.c.thread_id == run.thread_id, runs.c.status == WAITING)
+                await cancel_idle(connection, runs.c.thread_id == run.thread_id, runs.c.status == WAITING)
             added = replace(run, status="queued") if busy else replace(run, **self._taken(), started=now)
             await connection.execute(_ADD, vars(added))
             await refuse_beyond(connection, run.owner, most)
@@ -230,27 +230,26 @@ class RunStore:
         running = update(runs).where(runs.c.id == run_id, runs.c.status == "running").values(cancelled=True)
         async with self._database.begin() as connection:
             if not (await connection.execute(running)).rowcount:
-                await _cancel(connection, runs.c.id == run_id, runs.c.status.in_(("queued", WAITING)))
+                await cancel_idle(connection, runs.c.id == run_id, runs.c.status.in_(("queued", WAITING)))
 
 
-async def refuse_beyond(connection: AsyncConnection, owner: str, most: int | None, *, added: bool = True) -> None:
+async def refuse_beyond(connection: AsyncConnection, owner: str, most: int | None) -> None:
     """Refuse a run of a person who has as many under way as they may, in whichever processes.
 
     Args:
-        connection: a transaction.
+        connection: a transaction that has added the run: others that are added at once wait for its end.
         owner: the person.
         most: how many they may have, this one included; any number when None.
-        added: whether the transaction has added the run. Only then do others that are added at once wait.
 
     Raises:
         TooMany: they have more.
     """
     if most is None:
         return
-    if added and connection.dialect.name == "postgresql":  # in SQLite, the write has made them wait
+    if connection.dialect.name == "postgresql":  # in SQLite, the write has made them wait
         await connection.execute(_ONE_BY_ONE, {"whose": owner})
     under_way = await connection.scalar(_UNDER_WAY_OF, {"whose": owner}) or 0
-    if under_way + (not added) > most:
+    if under_way > most:
         raise TooMany(f"{most} runs are under way: wait for one to end")
 
 
@@ -287,8 +286,13 @@ def title_of(question: str) -> str:
     return words if len(words) <= TITLE_LENGTH else words[: TITLE_LENGTH - 1].rsplit(" ", 1)[0] + "…"
 
 
-async def _cancel(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> None:
-    """Cancel runs that nobody is running."""
+async def cancel_idle(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> None:
+    """Cancel runs that nobody is running.
+
+    Args:
+        connection: a transaction.
+        conditions: which of the runs that are queued or wait.
+    """
     cancelled = update(runs).where(*conditions).values(status="cancelled", cancelled=True, ended=time.time())
     for run_id in (await connection.scalars(cancelled.returning(runs.c.id))).all():
         number = (await connection.scalar(last_number(run_id)) or 0) + 1

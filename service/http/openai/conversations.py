@@ -11,14 +11,16 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from sqlalchemy import Row, delete, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.state import turn_id
+from agent.state import calls_of, turn_id
 from service.http.callers import Caller
 from service.http.limits import too_many_runs
 from service.http.openai.errors import bad_request, turn_failed
@@ -30,7 +32,7 @@ from service.http.services import Services
 from service.records.database import database_errors
 from service.records.tables import responses, runs, threads
 from service.runs.records import UNDER_WAY, WAITING, TooMany
-from service.runs.store import refuse_beyond
+from service.runs.store import cancel_idle, refuse_beyond
 
 _ID = re.compile("resp_[0-9a-f]{32}")
 
@@ -63,19 +65,16 @@ async def begin(
     Raises:
         Problem: another run of the thread is under way, or too many of the caller's.
     """
-    caller, before = asked.caller, list[AnyMessage]()
+    said = await _said(services, previous.thread_id) if previous else []
     try:
-        async with services.database.connect() as connection:  # nothing is claimed for a turn that is refused
-            await refuse_beyond(connection, caller.owner, caller.concurrent, added=False)
-        if previous and await _claimed(services, previous, asked.id):
-            asked = replace(asked, thread=previous.thread_id)
-        elif previous:
-            before = await said_until(services, previous)
         async with services.database.begin() as connection:
-            if not previous or asked.thread != previous.thread_id:
+            if previous and _is_latest(previous, said) and await _claimed(connection, previous, asked.id):
+                asked, before = replace(asked, thread=previous.thread_id), list[AnyMessage]()
+            else:
+                before = _until(previous, said) if previous else []
                 await add_thread(connection, asked)
             await add_run(connection, asked, services.runner.worker)
-            await refuse_beyond(connection, caller.owner, caller.concurrent)
+            await refuse_beyond(connection, asked.caller.owner, asked.caller.concurrent)
     except IntegrityError:
         raise Problem(409, "another run of this conversation is under way: wait for its end", code="busy") from None
     except TooMany as error:
@@ -83,26 +82,31 @@ async def begin(
     return KeptTurn(services, asked, [*before, *messages])
 
 
-async def _claimed(services: Services, previous: Row[Any], turn: str) -> bool:
+def _is_latest(previous: Row[Any], said: Sequence[AnyMessage]) -> bool:
+    """Whether nothing else was asked in the thread of a response since."""
+    return bool(turn_id(said) == previous.id.removeprefix("resp_"))
+
+
+async def _claimed(connection: AsyncConnection, previous: Row[Any], turn: str) -> bool:
     """Whether a turn goes on in the thread of a response. What waits there for a person is then given up."""
-    last = turn_id(await _said(services, previous.thread_id))
-    if last != previous.id.removeprefix("resp_"):
-        return False
-    waiting = select(runs.c.id).where(runs.c.thread_id == previous.thread_id, runs.c.status == WAITING)
     first = update(responses).where(responses.c.id == previous.id, responses.c.continued.is_(None))
-    async with services.database.begin() as connection:
-        claimed = (await connection.execute(first.values(continued=turn))).rowcount
-        given_up = (await connection.scalars(waiting)).all() if claimed else ()
-    for run in given_up:
-        await services.runner.store.cancel(run)
-    return bool(claimed)
+    if not (await connection.execute(first.values(continued=turn))).rowcount:
+        return False
+    await cancel_idle(connection, runs.c.thread_id == previous.thread_id, runs.c.status == WAITING)
+    return True
 
 
 async def said_until(services: Services, previous: Row[Any]) -> list[AnyMessage]:
-    """Return what was said in a thread until a response, that included."""
-    messages = await _said(services, previous.thread_id)
-    ends = [position for position, message in enumerate(messages, 1) if message.id == previous.last_message]
-    return messages[: ends[0]] if ends else messages
+    """Return what was said in a thread until the end of a response's turn."""
+    return _until(previous, await _said(services, previous.thread_id))
+
+
+def _until(previous: Row[Any], said: list[AnyMessage]) -> list[AnyMessage]:
+    end = next((place for place, message in enumerate(said, 1) if message.id == previous.last_message), len(said))
+    last = said[end - 1] if end else None
+    if isinstance(last, AIMessage) and calls_of(last):  # it waited for a person, and its turn has gone on since
+        end += sum(1 for _ in takewhile(lambda message: not isinstance(message, HumanMessage), said[end:]))
+    return said[:end]
 
 
 async def _said(services: Services, thread: str) -> list[AnyMessage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import httpx2
 import openai
@@ -25,6 +26,12 @@ def prompts(model):
     return [
         [(message["role"], message["content"]) for message in request["messages"]][1:] for request in model.requests
     ]
+
+
+@pytest.fixture
+def page(service):
+    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
+        yield page
 
 
 def test_the_whole_response_is_what_is_streamed(client, model):
@@ -89,28 +96,47 @@ def test_each_response_can_be_gone_on_from_many_times(client, model):
     ]
 
 
-def test_what_was_asked_on_the_page_since_a_response_is_not_heard_by_what_goes_on_from_it(client, model, service):
+def test_what_was_asked_on_the_page_since_a_response_is_not_heard_by_what_goes_on_from_it(client, model, service, page):
     model.will("One.", "To the page.", "Two.", "Three.")
     first = ask(client, "1?")
     [[thread]] = service.rows(f"SELECT thread_id FROM responses WHERE id = '{first.id}'")
-    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
-        run = page.post(f"api/threads/{thread}/runs", json={"text": "Asked on the page?"}).json()["id"]
-        assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
+    run = page.post(f"api/threads/{thread}/runs", json={"text": "Asked on the page?"}).json()["id"]
+    assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
     second = ask(client, "2?", previous_response_id=first.id)
     ask(client, "3?", previous_response_id=second.id)
     begun = [("user", "1?"), ("assistant", "One."), ("user", "2?")]
     assert prompts(model)[2:] == [begun, [*begun, ("assistant", "Two."), ("user", "3?")]]
 
 
-def test_what_a_person_decided_on_the_page_is_heard_by_what_goes_on_from_the_response(client, model, service):
-    model.will(Reply(calls=[("note", {"text": "c"})]), "It is noted.", "Yes, c is noted.")
+def approve(page, run):
+    page.post(f"api/runs/{run}/decisions", json={"decisions": [{"type": "approve"}]}).raise_for_status()
+
+
+def test_what_a_person_decided_on_the_page_is_heard_by_all_that_goes_on_from_the_response(client, model, page):
+    noted, yes = "It is noted.", "Yes, c is noted."
+    model.will(Reply(calls=[("note", {"text": "c"})]), noted, yes, yes, yes)
     first = ask(client, "Note c.")
     run = first.selfhelp["waiting"]["run_id"]
-    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
-        page.post(f"api/runs/{run}/decisions", json={"decisions": [{"type": "approve"}]}).raise_for_status()
-        assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
-    ask(client, "Is it?", previous_response_id=first.id)
-    assert ("assistant", "It is noted.") in prompts(model)[-1]
+    approve(page, run)
+    assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
+    for stored in (True, True, False):
+        ask(client, "Is it?", previous_response_id=first.id, store=stored)
+        assert prompts(model)[-1][-2:] == [("assistant", noted), ("user", "Is it?")]
+
+
+def test_a_turn_that_is_refused_while_another_goes_on_can_be_begun_again_in_its_thread(client, model, page, service):
+    gate = threading.Event()
+    model.will(Reply(calls=[("note", {"text": "d"})]), Reply("It is noted.", gate=gate), "Yes, d is noted.")
+    first = ask(client, "Note d.")
+    run = first.selfhelp["waiting"]["run_id"]
+    approve(page, run)
+    with pytest.raises(openai.ConflictError):
+        ask(client, "Is it?", previous_response_id=first.id)
+    gate.set()
+    page.get(f"api/runs/{run}/join").raise_for_status()
+    second = ask(client, "Is it?", previous_response_id=first.id)
+    threads = f"SELECT DISTINCT thread_id FROM responses WHERE id IN ('{first.id}', '{second.id}')"
+    assert len(service.rows(threads)) == 1
 
 
 def test_sources_keep_their_numbers_in_a_conversation(client, model):
