@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from agent.budgets import Spent
+from agent.plain import plain
 from agent.state import Flag, Source, Step
 
 # OpenAI's Responses API takes no smaller limit either; a plan cut shorter than this is of no use.
@@ -22,16 +22,10 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _is_text(cls, given: object) -> object:
-        try:
-            json.dumps(given, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise ValueError("a text in it is no Unicode: half a surrogate pair") from None
-        except RecursionError:
-            raise ValueError("it is nested too deeply") from None
-        except TypeError:
-            raise ValueError("it is not JSON: send Content-Type: application/json") from None
-        return given
+    def _plain(cls, given: object) -> object:
+        if isinstance(given, bytes):
+            raise ValueError("it is not JSON: send Content-Type: application/json")  # noqa: TRY004 - pydantic takes no other
+        return plain(given)
 
 
 # What /docs says of an answer in pieces.

@@ -49,6 +49,7 @@ COMPLETIONS = st.fixed_dictionaries(
         "user": JSON,
     },
 )
+TORN, MARKED = "boots \ud800", "boots \ufffd"
 LIMITS = settings(max_examples=60)
 
 
@@ -93,6 +94,12 @@ def test_a_body_that_is_no_request_is_refused(post, body):
     answer = post("/chat/completions", body)
     _told(answer)
     assert answer.status_code == 400
+
+
+def test_half_a_surrogate_pair_reaches_the_model_as_a_mark(post, model):
+    for path, body in (("/chat/completions", asked(TORN)), ("/responses", {"model": "sql", "input": TORN})):
+        assert post(path, json.dumps(body).encode()).status_code == 200
+        assert model.requests[-1]["messages"][-1]["content"] == MARKED
 
 
 def _told(answer):
