@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 
 from rich.console import Console
-from rich.text import Text
 
 from agent.errors import SettingsError
 from agent.mcp_servers import McpSettings
 from agent.settings import Settings
 from agent.toolset import BoundTool
-from agent.untrusted import visible
-from service.apis import show
+from service.tool_sources import show, show_failure, write
 from tools.mcp import Connection, McpFailed, Server, load_server
 
 
@@ -31,10 +28,10 @@ async def check(settings: Settings, console: Console, *, as_json: bool) -> bool:
             server = await load_server(Connection(wanted))
         except McpFailed as error:
             there = False
-            console.print(Text.assemble((f"{wanted.name}: ", "bold"), (visible(str(error)), "red")), soft_wrap=True)
+            show_failure(wanted.name, error, console, as_json=as_json)
             continue
         if as_json:
-            console.file.write(json.dumps(_facts(server), ensure_ascii=False) + "\n")
+            write(_facts(server), console)
         else:
             skipped = (f"{each.tool}: {each.reason}" for each in server.skipped)
             show(server.name, _place(wanted), server.tools, skipped, console)

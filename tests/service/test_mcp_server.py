@@ -169,9 +169,11 @@ def test_check_shows_each_servers_tools_and_what_is_wrong(run, tmp_path):
 async def test_check_gives_facts_as_json(tmp_path, monkeypatch):
     monkeypatch.setenv("UNRULY_LOG", str(tmp_path / "log"))
     files = {"name": "files", "command": [sys.executable, str(UNRULY)], "env": ["UNRULY_LOG"], "include": ["keep"]}
+    gone = {"name": "gone", "command": "no-such-program"}
     out = io.StringIO()
-    assert await check(Settings(mcp=[files]), Console(file=out), as_json=True)
-    facts = json.loads(out.getvalue())
+    assert not await check(Settings(mcp=[gone, files]), Console(file=out), as_json=True)
+    missing, facts = map(json.loads, out.getvalue().splitlines())
+    assert missing == {"name": "gone", "error": "it ended: no-such-program: No such file or directory"}
     assert [(tool["name"], tool["effect"]) for tool in facts["tools"]] == [("keep", "write")]
     assert {"tool": "look", "reason": "left out by include and exclude"} in facts["skipped"]
 
