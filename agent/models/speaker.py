@@ -6,13 +6,13 @@ It is a chat model itself, so that LangGraph streams the mended tokens, and only
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Never, Protocol, runtime_checkable
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedNotImplemented
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict
 
 from agent.errors import BrokenReply
@@ -84,13 +84,7 @@ class Speaker(BaseChatModel):
                 raise
             yield ChatGenerationChunk(message=_broken_off(error))
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
+    def _generate(self, *_args: Any, **_kwargs: Any) -> Never:
         raise NotImplementedError("a Speaker only streams, and only asynchronously")
 
 
