@@ -49,6 +49,7 @@ class Run:
         intents: the record of writes.
         catalogues: chooses among the tools of large APIs.
         answers: keeps answers that may be given again, where they are.
+        account: what its model calls are charged to.
         default_model: what is asked where the context names no model; told only where answers are kept.
         cascade: a small model that is asked before them, if there is one.
     """

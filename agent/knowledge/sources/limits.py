@@ -14,7 +14,6 @@ class Limits:
         archive_bytes: of an archive's documents together, unpacked. The rest is left.
         archive_ratio: how many times its packed size a document may be. Zip bombs reach a thousand.
         pages: how many addresses of a site are asked for.
-        addresses: how many of a site's own are looked at, those that are not asked for among them.
         page_bytes: of an HTML page. A larger one is skipped.
         site_bytes: of a site's pages and documents together. The rest is left.
         depth: how many links away from the first page a page may be.
