@@ -5,7 +5,8 @@ Nothing that changes from turn to turn (time, ids, budgets) belongs in here.
 
 from __future__ import annotations
 
-from agent.models.json_protocol import described
+from typing import Any
+
 from agent.personas import Persona
 from agent.toolset import Toolset
 
@@ -114,5 +115,19 @@ def system_prompt(persona: Persona, tools: Toolset, *, json_plans: bool) -> str:
         tools: the tools of the run.
         json_plans: whether the model writes plans as JSON.
     """
-    rules = _JSON_RULES.format(tools=described(tools)) if json_plans else _RULES
+    rules = _JSON_RULES.format(tools=_described(tools)) if json_plans else _RULES
     return f"{persona.prompt}\n\n{rules}"
+
+
+def _described(tools: Toolset) -> str:
+    """Write the tools one line each."""
+    return "\n".join(f"- {tool.name}({_signature(tool.function)}): {tool.function['description']}" for tool in tools)
+
+
+def _signature(function: dict[str, Any]) -> str:
+    parameters = function["parameters"]
+    required = parameters.get("required", ())
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}: {schema.get('description') or schema.get('type', 'any')}"
+        for name, schema in parameters.get("properties", {}).items()
+    )

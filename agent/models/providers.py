@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from agent.context import Context, Effort
 from agent.errors import SettingsError
-from agent.models import json_protocol
+from agent.models.json_protocol import schemas
 from agent.models.speaker import Speaker, TextCheck
 from agent.prompts import ANSWER_AS_JSON, ANSWER_FROM_RESULTS, ANSWER_NOW
 from agent.settings import Settings
@@ -113,9 +113,9 @@ class Model:
     def _options(self, tools: Toolset, messages: Sequence[AnyMessage], *, answer_only: bool) -> dict[str, Any]:
         if self.protocol == "json":
             if not answer_only:
-                return self._constrained(json_protocol.response_format(tools))
-            schema = json_protocol.answer_schema(messages) if self.provider == "local" else None
-            return self._constrained(json_protocol.json_schema(schema)) if schema else {}
+                return self._constrained(schemas.response_format(tools))
+            schema = schemas.answer_schema(messages) if self.provider == "local" else None
+            return self._constrained(schemas.json_schema(schema)) if schema else {}
         shown = [tool.shown for tool in tools]
         if not shown:
             return {}

@@ -16,8 +16,8 @@ from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict
 
 from agent.errors import BrokenReply
-from agent.models import json_protocol
 from agent.models.failures import explained
+from agent.models.json_protocol import reader, transcript
 from agent.plain import legible
 from agent.state import sources_of, turn_of
 
@@ -69,11 +69,11 @@ class Speaker(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002
         **kwargs: Any,  # noqa: ARG002
     ) -> AsyncIterator[ChatGenerationChunk]:
-        sent: Sequence[BaseMessage] = json_protocol.written(messages) if self.json_plans else messages
+        sent: Sequence[BaseMessage] = transcript.written(messages) if self.json_plans else messages
         # Without callbacks, the inner call is not streamed and counted a second time.
         chunks = not_blank(self.inner.astream(sent, {"callbacks": []}, **self.options))
         if self.json_plans:
-            chunks = json_protocol.read(chunks, sources_of(turn_of(messages)))
+            chunks = reader.read(chunks, sources_of(turn_of(messages)))
         spoken = False
         try:
             async for chunk in checked(chunks, self.check):

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.errors import BrokenReply
-from agent.models.json_protocol import ReplyReader, answer_schema, response_format, written
+from agent.models.json_protocol.reader import ReplyReader
+from agent.models.json_protocol.schemas import answer_schema, response_format
+from agent.models.json_protocol.transcript import written
 from agent.toolset import BoundTool, Toolset
 from tools.calculator import calculator
 from tools.reply import reply
