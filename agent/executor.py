@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -139,9 +140,12 @@ async def decided(steps: Steps, call: Call, results: Mapping[int, Any], decision
     if isinstance(decision, Approve):
         return await steps.run(call, results)
     if isinstance(decision, Edit):
-        return await steps.run_with(call, steps.write(call, results).edited(decision.edited_action).args)
+        write = steps.write(call, results).edited(decision.edited_action)
+        return await steps.run_with(replace(call, args=decision.edited_action.args), write.args)
     if isinstance(decision, Respond):
-        return {**skipped(call, ""), "status": "finished", "value": decision.message, "error": None}
+        given: Outcome = {**skipped(call, ""), "status": "finished", "value": decision.message, "error": None}
+        steps.tell(call, "finished", given)
+        return given
     reason = f": {decision.message}" if decision.message else ""
     outcome: Outcome = {**skipped(call, f"a person rejected this{reason}"), "status": "rejected"}
     steps.tell(call, "rejected", outcome)

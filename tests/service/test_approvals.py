@@ -51,7 +51,16 @@ def test_an_edited_write_is_shown_with_its_difference_and_runs_as_it_is_then(run
     assert done.returncode == 0, done.stderr
     assert '-  "amount": 5' in done.stdout
     assert '+  "amount": 7' in done.stdout
+    assert "✓ 1 refund(order=1042, amount=7)" in done.stdout
     assert refunds() == ["1042 7.0"]
+
+
+def test_a_write_whose_result_a_person_says_is_shown_as_finished(run, model_server, refunds):
+    model_server.will(PLAN, "It was refunded by phone.")
+    done = run("ask", "Refund order 1042.", stdin="s\ndone by phone\n")
+    assert done.returncode == 0, done.stderr
+    assert "✓ 1 refund(order=1042, amount=5)" in done.stdout
+    assert refunds() == []
 
 
 def test_an_editor_that_fails_changes_nothing_and_one_is_asked_again(run, model_server, refunds):
