@@ -6,7 +6,7 @@ import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,6 +29,8 @@ Limit = Annotated[int, Query(ge=1, le=500, description="The most to return, the 
 
 class GivenFeedback(Feedback):
     """What a reader says of an answer."""
+
+    model_config = ConfigDict(extra="forbid")
 
     comment: Text = Field("", max_length=LONGEST, description="Why.", examples=["It names the right page."])
     correction: Text = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agent.state import Source
 from service.http.bodies import NewThread, Page, RunBody, Text, ThreadBody, ThreadChange, ThreadId, Waiting
@@ -60,6 +60,8 @@ class Checkpoint(BaseModel):
 
 class Fork(BaseModel):
     """Where a thread is to be forked."""
+
+    model_config = ConfigDict(extra="forbid")
 
     checkpoint: str | None = Field(
         None, max_length=100, description="End of a turn; the latest when left out.", examples=["1f0c"]

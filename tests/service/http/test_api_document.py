@@ -52,3 +52,12 @@ def test_every_path_says_what_it_takes_and_gives(name):
         assert response["description"]
         assert status == "204" or response["content"], status
     assert operation["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"].endswith("/Failed")
+
+
+def test_a_field_that_is_misspelt_is_refused():
+    # OpenAI's protocol has fields that are none of ours.
+    asked = [operation.get("requestBody", {}) for name, operation in OPERATIONS.items() if " /api/" in name]
+    bodies = [body.get("content", {}) for body in asked]
+    names = [body["application/json"]["schema"]["$ref"] for body in bodies if "application/json" in body]
+    assert names
+    assert [name for name in names if schema_of(name).get("additionalProperties") is not False] == []
