@@ -116,6 +116,21 @@ def test_history_is_written_for_models_that_know_no_tool_calls():
     assert out[3].text == "Result ${1} of calculator:\n1\n\nResult ${2} of reply:\nnot used\n\nanswer now"
 
 
+def test_a_call_that_another_model_wrote_wrongly_is_history_like_any_other():
+    wrong = {"type": "invalid_tool_call", "name": "order", "args": "{7", "id": "a", "error": None}
+    history = [
+        HumanMessage("question"),
+        AIMessage("", invalid_tool_calls=[wrong]),
+        ToolMessage("no JSON object", tool_call_id="a", name="order", status="error"),
+    ]
+    _, plan, result = written(history)
+    assert json.loads(plan.text) == {"steps": [{"tool": "order", "args": "{7"}]}
+    assert plan.invalid_tool_calls == []
+    assert result.text == "Result ${1} of order:\nno JSON object"
+    told = {"about": "order", "from": "order", "text": "order did not work: no JSON object"}
+    assert jsonschema.Draft202012Validator(answer_schema(history)).is_valid({"answer": [told]})
+
+
 def test_what_was_written_of_a_thread_is_the_beginning_of_what_is_written_later():
     history = [SystemMessage("rules"), HumanMessage("one"), AIMessage("two")]
     longer = [*history, HumanMessage("three")]

@@ -44,16 +44,19 @@ def answer_schema(messages: Sequence[AnyMessage]) -> dict[str, Any] | None:
         messages: the conversation, with the results at its end.
     """
     turn = turn_of(messages)
-    calls = {str(call["id"]): call for message in turn if isinstance(message, AIMessage) for call in message.tool_calls}
-    results = [(calls[message.tool_call_id], message) for message in turn if isinstance(message, ToolMessage)]
-    found = [_sentence(call["name"], call["args"], message) for call, message in results]
-    if not found:
+    args = {
+        call["id"]: call["args"] for message in turn if isinstance(message, AIMessage) for call in message.tool_calls
+    }
+    results = [message for message in turn if isinstance(message, ToolMessage)]
+    if not results:
         return None
-    sources = [bool(sources_of([message])) for _, message in results]
+    # A call whose arguments were no JSON has none, and a result that says so.
+    found = [_sentence(result, args.get(result.tool_call_id, {})) for result in results]
+    sources = [bool(sources_of([result])) for result in results]
     # Amounts are worked out from data and what the documents say of them; data by themselves are told.
     worked_out = [_object({"text": _SENTENCE, "sum": _SUM, "unit": _UNIT})] if any(sources) else []
     conclusions = [*worked_out, _object({"text": _SENTENCE})]
-    all_went_well = all(message.status == "success" for _, message in results)
+    all_went_well = all(result.status == "success" for result in results)
     concludes = len(results) > 1 and not all(sources) and all_went_well
     items = [*found, *([{"anyOf": conclusions}] if concludes else [])]
     sentences = {"type": "array", "prefixItems": items, "items": False, "minItems": len(items), "maxItems": len(items)}
@@ -64,7 +67,8 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def _sentence(tool: str, args: dict[str, Any], result: ToolMessage) -> dict[str, Any]:
+def _sentence(result: ToolMessage, args: dict[str, Any]) -> dict[str, Any]:
+    tool = str(result.name)
     if result.status == "error":
         # A small model says of a failed call too that all went well.
         failed = f"{tool} did not work: {str(result.text)[:LONGEST_ERROR]}"

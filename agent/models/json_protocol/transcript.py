@@ -17,9 +17,10 @@ def written(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     out: list[BaseMessage] = []
     numbers: dict[str, int] = {}
     for message in messages:
-        if isinstance(message, AIMessage) and message.tool_calls:
-            steps = [{"tool": call["name"], "args": call["args"]} for call in message.tool_calls]
-            numbers = {str(call["id"]): number for number, call in enumerate(message.tool_calls, start=1)}
+        calls = [*message.tool_calls, *message.invalid_tool_calls] if isinstance(message, AIMessage) else []
+        if calls:
+            steps = [{"tool": call["name"], "args": call["args"]} for call in calls]
+            numbers = {str(call["id"]): number for number, call in enumerate(calls, start=1)}
             out.append(AIMessage(_compact({"steps": steps})))
         elif isinstance(message, ToolMessage):
             reference = f"${{{numbers.get(message.tool_call_id, '?')}}}"
