@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from agent.likely_code import LikelyCode
+
 # "[12]" or "[1, 2]" with the space before it: the longest text that is ever held back.
 LONGEST_CITATION = 26
 
 _SPACE = r"[ \t]{0,4}"
 _NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
-_CITATION = rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,20}}\])[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]"
-_TOKEN = re.compile(rf"(?P<fence>```|~~~)|(?P<tick>`)|(?P<newline>\n)|{_CITATION}")
-_BEGINNING = re.compile(
-    rf"(?:(?<!`)(?:```)*(?P<ticks>`{{1,2}})|(?<!~)(?:~~~)*(?P<tildes>~{{1,2}})|{_SPACE}(?:\[[0-9 \t,]{{0,20}})?)\Z"
-)
+_CITATION = re.compile(rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,20}}\])[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]")
+_BEGINNING = re.compile(rf"{_SPACE}(?:\[[0-9 \t,]{{0,20}})?\Z")
 
 
 class CitationCheck:
@@ -29,40 +28,30 @@ class CitationCheck:
     def __init__(self, known: Collection[int]) -> None:
         self._known = known
         self._held = ""
-        self._fence = ""
-        self._inline = False
+        self._code = LikelyCode()
         self.cited: list[int] = []
         self.removed = 0
 
     def feed(self, text: str) -> str:
         """Take the next piece and return what can be shown: all but what may be the beginning of a citation."""
-        text = self._held + text
-        begins = _BEGINNING.search(text)
-        assert begins is not None, "the expression matches the empty end"
-        shown = begins.start(begins.lastgroup or 0)
-        self._held = text[shown:]
-        return _TOKEN.sub(self._judge, text[:shown])
+        pieces = self._code.pieces(text)
+        return "".join(self.finish() + piece if is_code else self._checked(piece) for piece, is_code in pieces)
 
     def finish(self) -> str:
         """Return what was held back."""
         held, self._held = self._held, ""
-        return _TOKEN.sub(self._judge, held)
+        return held
 
-    def _judge(self, token: re.Match[str]) -> str:
-        if token["fence"]:
-            if self._fence in ("", token[0]):
-                self._fence = "" if self._fence else token[0]
-        elif token["tick"]:
-            self._inline = not self._inline
-        elif token["newline"]:
-            self._inline = False
-        elif not (self._fence or self._inline):
-            return self._citation(token["space"], token["numbers"])
-        return token[0]
+    def _checked(self, piece: str) -> str:
+        text = self._held + piece
+        begins = _BEGINNING.search(text)
+        assert begins is not None, "the expression matches the empty end"
+        self._held = text[begins.start() :]
+        return _CITATION.sub(self._judge, text[: begins.start()])
 
-    def _citation(self, space: str, numbers: str) -> str:
-        asked = [int(number) for number in numbers.split(",")]
+    def _judge(self, citation: re.Match[str]) -> str:
+        asked = [int(number) for number in citation["numbers"].split(",")]
         kept = [number for number in asked if number in self._known]
         self.removed += len(asked) - len(kept)
         self.cited += [number for number in kept if number not in self.cited]
-        return f"{space}[{', '.join(map(str, kept))}]" if kept else ""
+        return f"{citation['space']}[{', '.join(map(str, kept))}]" if kept else ""

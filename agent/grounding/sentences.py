@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from agent.grounding import dates
 from agent.grounding.language import reads_as_english
+from agent.likely_code import LikelyCode
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[^\n]*\n(?:.*?^ {0,3}\1[`~]*[ \t]*$|.*)", re.MULTILINE | re.DOTALL)
 _CODE_SPAN = re.compile(r"(?<!`)(?P<run>`{1,3})(?!`)(?P<code>[^`\n]{1,300})(?P=run)(?!`)")
 # A star between digits or between spaces multiplies.
 _EMPHASIS = re.compile(r"(?<!\*)(?!(?<=[0-9])\*+[0-9]|(?<=\s)\*\s)\*+|(?<!\w)_{1,3}(?=\w)|(?<=\w)_{1,3}(?!\w)|`+|~~")
@@ -50,7 +50,7 @@ def sentences(answer: str) -> Iterator[Sentence]:
         answer: the answer. Code in it is left out.
     """
     english = reads_as_english(answer)
-    for line in _CODE_SPAN.sub(_word_of_code, _FENCE.sub("", answer)).splitlines():
+    for line in _without_code(answer):
         if _RULE.fullmatch(line):
             continue
         heading = bool(_HEADING.match(line))
@@ -62,9 +62,19 @@ def sentences(answer: str) -> Iterator[Sentence]:
                 yield Sentence(text, tuple(dict.fromkeys(cited)), heading)
 
 
+def _without_code(answer: str) -> Iterator[str]:
+    """Yield the lines of an answer that are no code, with what is left of the spans in them."""
+    code = LikelyCode()
+    for line in answer.splitlines():
+        below = code.fenced
+        code.pieces(f"{line}\n")
+        if not (below or code.fenced):
+            yield _CODE_SPAN.sub(_word_of_code, line)
+
+
 def _word_of_code(span: re.Match[str]) -> str:
     """Return what stands in a span of code if it is one word, as a name or a setting is."""
-    return "" if " " in span["code"] else span["code"]
+    return "" if " " in span["code"] else _CITATION.sub("", span["code"])
 
 
 def _pieces(line: str, *, english: bool) -> Iterator[str]:

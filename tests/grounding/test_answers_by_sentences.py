@@ -30,6 +30,20 @@ def test_a_text_is_taken_sentence_by_sentence(text, expected):
     assert [sentence.text for sentence in sentences(text)] == expected
 
 
+@pytest.mark.parametrize("fence", ["```", "````sh", "~~~"])
+@pytest.mark.parametrize(("before", "indent"), [("", ""), ("- ", "  "), ("1. Run it.\n\n    ", "    "), ("> ", "> ")])
+def test_code_is_left_out_and_what_follows_it_is_not(fence, before, indent):
+    code = f"{before}{fence}\n{indent}wait(99)\n{indent}{fence.removesuffix('sh')}\n{indent}It takes 3 days [1]."
+    *_, last = sentences(code)
+    assert (last.text, last.cited) == ("It takes 3 days.", (1,))
+    assert not any("99" in sentence.text for sentence in sentences(code))
+
+
+def test_what_looks_like_a_citation_in_code_is_none():
+    [sentence] = sentences("Set `rows[2]` or `max_rows` [1].")
+    assert (sentence.text, sentence.cited) == ("Set rows or max_rows.", (1,))
+
+
 # Where time grew by the square of the length, this would take minutes.
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", ["!" * 100_000, "。" * 100_000, "a. " * 30_000])
