@@ -135,8 +135,16 @@ async function finish(turn, place) {
   refresh();
   if (place !== here) return;
   if (!watching) live.value = null;
-  if (turn.error) failure.value = { text: question, message: turn.error };
+  if (turn.error) failure.value = { text: question, message: turn.error, written: turn.text };
+  else if (turn.stopped && !watching) failure.value = stoppedAt(question, turn.text);
 }
+
+const stoppedAt = (text, written) => ({
+  text,
+  written,
+  message: written ? "Stopped. What was written is not kept." : "Stopped.",
+  stopped: true,
+});
 
 // Returns a copy of the open conversation as it was before a question.
 async function forkedBefore(message) {
@@ -153,6 +161,7 @@ class Turn {
   text = "";
   steps = new Map();
   error = null;
+  stopped = false;
   ended = false;
   #drawing = false;
 
@@ -196,6 +205,10 @@ class Turn {
 
   on_error({ message }) {
     this.error = message;
+  }
+
+  on_end({ status }) {
+    this.stopped = status === "cancelled";
   }
 
   decided() {

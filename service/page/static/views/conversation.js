@@ -4,7 +4,7 @@ import { Icon, IconButton } from "../icons.js";
 import { failure, live, messages, opening, queued, thread, waiting } from "../state.js";
 import { ask, unqueue } from "../turns.js";
 import { Approval } from "./approval.js";
-import { LiveAnswer, Message } from "./message.js";
+import { LiveAnswer, Message, Unfinished } from "./message.js";
 import { Welcome } from "./welcome.js";
 
 const NEAR = 80; // pixels from the end that still count as reading along
@@ -57,10 +57,11 @@ function useEnd() {
   return { element, away, toEnd, scrolled };
 }
 
-function Failure({ text, message }) {
+function Failure({ text, message, written, stopped }) {
   return html`
-    <div class="failure" role="alert">
-      <${Icon} name="warning" />
+    ${written && html`<${Unfinished} text=${written} />`}
+    <div class=${stopped ? "failure stopped" : "failure"} role=${stopped ? "status" : "alert"}>
+      <${Icon} name=${stopped ? "stop" : "warning"} />
       <p>${message}</p>
       ${text && html`<button type="button" onClick=${() => ask(text)}>Try again</button>`}
     </div>

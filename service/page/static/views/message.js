@@ -126,6 +126,11 @@ export function LiveAnswer({ turn }) {
   `;
 }
 
+// What was written of an answer that did not come to its end.
+export const Unfinished = ({ text }) => html`
+  <article class="message assistant" aria-label="Assistant"><${Markdown} text=${text} onCite=${showSource} /></article>
+`;
+
 const THINKING = { queued: "Waiting for its turn" };
 
 function CopyButton({ text, label }) {
