@@ -57,6 +57,11 @@ class Reject(BaseModel):
     type: Literal["reject"] = Field(description="Always reject.", examples=["reject"])
     message: Message = Field("", description="Why, for the model to hear.", examples=["not today"])
 
+    @property
+    def told(self) -> str:
+        """What the model is told in the place of a result."""
+        return f"a person rejected this: {self.message}" if self.message else "a person rejected this"
+
 
 class Respond(BaseModel):
     """Do not run it, and take this for its result."""

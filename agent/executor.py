@@ -146,8 +146,7 @@ async def decided(steps: Steps, call: Call, results: Mapping[int, Any], decision
         given: Outcome = {**skipped(call, ""), "status": "finished", "value": decision.message, "error": None}
         steps.tell(call, "finished", given)
         return given
-    reason = f": {decision.message}" if decision.message else ""
-    outcome: Outcome = {**skipped(call, f"a person rejected this{reason}"), "status": "rejected"}
+    outcome: Outcome = {**skipped(call, decision.told), "status": "rejected"}
     steps.tell(call, "rejected", outcome)
     return outcome
 

@@ -110,8 +110,7 @@ def consented(call: ToolCall, tool: BoundTool) -> ToolCall | ToolMessage:
     if isinstance(decision, Respond):
         return ToolMessage(decision.message, tool_call_id=call["id"], name=tool.name)
     if isinstance(decision, Reject):
-        said = f"a person rejected this: {decision.message}"
-        return ToolMessage(said, tool_call_id=call["id"], name=tool.name, status="error")
+        return ToolMessage(decision.told, tool_call_id=call["id"], name=tool.name, status="error")
     return call
 
 

@@ -46,6 +46,7 @@ async def turn(graph, given, context=None):
         ({"type": "approve"}, [5], "paid 5"),
         ({"type": "edit", "edited_action": {"name": "pay", "args": {"euros": 3}}}, [3], "paid 3"),
         ({"type": "reject", "message": "too much"}, [], "a person rejected this: too much"),
+        ({"type": "reject"}, [], "a person rejected this"),
         ({"type": "respond", "message": "it is free"}, [], "it is free"),
     ],
 )
