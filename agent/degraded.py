@@ -12,6 +12,7 @@ from agent.budgets import BudgetSpent
 from agent.errors import ModelUnavailable
 from agent.run import Run
 from agent.state import Source, question_of, sources_of, turn_of
+from agent.toolset import SEARCH
 
 QUOTED = 3
 
@@ -34,9 +35,9 @@ def fallback_plan(run: Run, messages: Sequence[AnyMessage], notice: str) -> AIMe
         messages: the conversation.
         notice: why no model replies.
     """
-    if run.tools.get("search") is None:
+    if run.tools.get(SEARCH) is None:
         return None
-    search = {"name": "search", "args": {"query": question_of(messages)}, "id": f"call_{uuid.uuid4().hex[:16]}"}
+    search = {"name": SEARCH, "args": {"query": question_of(messages)}, "id": f"call_{uuid.uuid4().hex[:16]}"}
     return AIMessage("", tool_calls=[search], response_metadata={"degraded": notice})
 
 
@@ -54,7 +55,7 @@ def degraded_answer(messages: Sequence[AnyMessage], run: Run, notice: str) -> tu
     if sources:
         parts[0] += " These passages fit the question best:"
         parts += [_quoted(source) for source in sources]
-    others = (message for message in turn if isinstance(message, ToolMessage) and message.name != "search")
+    others = (message for message in turn if isinstance(message, ToolMessage) and message.name != SEARCH)
     if results := [_result(message) for message in others if not message.artifact]:
         parts += ["What was looked up:", "\n".join(results)]
     if not sources and not results:

@@ -18,6 +18,8 @@ from agent.planning.references import find
 
 Effect = Literal["read", "write"]
 
+SEARCH = "search"  # the tool that finds passages of the documents
+
 
 @dataclass(frozen=True)
 class BoundTool:

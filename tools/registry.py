@@ -16,7 +16,7 @@ from agent.errors import SettingsError
 from agent.knowledge.location import is_there
 from agent.run import LoadTools
 from agent.settings import Settings
-from agent.toolset import BoundTool
+from agent.toolset import SEARCH, BoundTool
 from tools.calculator import calculator
 from tools.clock import clock
 from tools.reply import reply
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 64
-SEARCH = "search"
 
 
 def loader(own: Sequence[BaseTool], knowledge: KnowledgeBase | None = None) -> LoadTools:

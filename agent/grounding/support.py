@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from langchain_core.messages import AnyMessage, ToolMessage
 
 from agent.grounding import names
-from agent.grounding.evidence import Evidence, has_passages
+from agent.grounding.evidence import Evidence
 from agent.grounding.language import FUNCTION_WORDS
 from agent.grounding.numbers import numbers
 from agent.grounding.sentences import Sentence
 from agent.state import question_of, turn_of
+from agent.toolset import SEARCH
 
 # A sentence with so many of its words from what was found or said before goes on from there.
 FAMILIAR = 0.6
@@ -102,7 +103,7 @@ def _found(message: AnyMessage) -> bool:
 
 def _came_back_empty(message: AnyMessage) -> bool:
     """Whether a tool answered that there is nothing. That a search found nothing tells no such thing."""
-    return isinstance(message, ToolMessage) and message.status == "success" and not has_passages(message)
+    return isinstance(message, ToolMessage) and message.status == "success" and message.name != SEARCH
 
 
 def _tells_a_number(sentence: str, question: str) -> bool:

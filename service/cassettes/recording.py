@@ -21,12 +21,12 @@ from agent.planning.plan import Call
 from agent.run import Assistant
 from agent.settings import Settings
 from agent.steps import invoke, is_passages, is_transient
-from agent.toolset import BoundTool
+from agent.toolset import SEARCH, BoundTool
 from graphs.assistant import assembled
 from service.cassettes.cassette import Called, Cassette, Decided, Named, Turn
 from service.cassettes.tape import TapedChat, TapedTool
 from service.conversation import Answer, Conversation, Event, Question
-from tools.registry import SEARCH, loader
+from tools.registry import loader
 
 Decide = Callable[[list[dict[str, Any]]], Sequence[dict[str, Any]]]
 Show = Callable[[AsyncIterator[Event]], Any]

@@ -167,7 +167,7 @@ def test_facts_that_rest_on_nothing_are_said_to(answer, messages):
 
 def test_an_empty_result_bears_out_that_there_is_nothing():
     assert flagged("There are no open orders.", got([]), question="Which orders are open?") == []
-    nothing = ToolMessage("[]", tool_call_id="s", artifact={"sources": []})
+    nothing = ToolMessage("[] (nothing found)", tool_call_id="s", name="search")
     assert flagged("There are no open orders.", nothing, question="Which orders are open?") != []
 
 
