@@ -12,6 +12,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from pydantic import BaseModel, Field
 
 from agent.knowledge.words import telling
+from agent.state import turn_of
 from agent.tool_search import LONGEST_QUESTION, ToolSearch
 from agent.toolset import BoundTool, Toolset
 
@@ -57,7 +58,8 @@ class Catalogues:
         if len(listed) <= most:
             return tools
         find = partial(self._ranked, listed)
-        before, turn = _at_question(messages)
+        turn = turn_of(messages)
+        before = messages[: len(messages) - len(turn)]
         kept = await asyncio.to_thread(_kept, tools, before, most, find)
         finder = BoundTool(_finder(tools, find))
         # A plan must find its tools, whatever servers have come up since it was made.
@@ -112,12 +114,6 @@ def _fill(kept: set[str], candidates: Iterable[BoundTool], most: int, tools: Too
         wanted = {tool.name, *([tool.undo] if tool.undo and tools.get(tool.undo) else [])}
         if len(kept | wanted) <= most:
             kept |= wanted
-
-
-def _at_question(messages: Sequence[AnyMessage]) -> tuple[Sequence[AnyMessage], Sequence[AnyMessage]]:
-    """Return the messages up to the last one of a person, and those of the turn under way."""
-    end = max((place for place, message in enumerate(messages, 1) if isinstance(message, HumanMessage)), default=0)
-    return messages[:end], messages[end:]
 
 
 def _called(messages: Sequence[AnyMessage]) -> Iterator[str]:

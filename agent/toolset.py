@@ -32,6 +32,10 @@ class BoundTool:
     tool: BaseTool
 
     @property
+    def _metadata(self) -> dict[str, Any]:
+        return self.tool.metadata or {}
+
+    @property
     def name(self) -> str:
         """The tool's name."""
         return self.tool.name
@@ -44,17 +48,17 @@ class BoundTool:
     @property
     def effect(self) -> Effect:
         """Whether calling it changes anything outside."""
-        return "read" if (self.tool.metadata or {}).get("effect") == "read" else "write"
+        return "read" if self._metadata.get("effect") == "read" else "write"
 
     @property
     def writes_reply(self) -> bool:
         """Whether this is the pseudo-tool whose text becomes the answer."""
-        return bool((self.tool.metadata or {}).get("reply"))
+        return bool(self._metadata.get("reply"))
 
     @property
     def operation(self) -> str:
         """The operation of an API that the tool is, such as "POST /refunds"; empty where it is none."""
-        return str((self.tool.metadata or {}).get("operation", ""))
+        return str(self._metadata.get("operation", ""))
 
     @property
     def method(self) -> str:
@@ -69,39 +73,38 @@ class BoundTool:
     @property
     def catalogue(self) -> str:
         """Name of the API or server that it is one of many tools of; empty for one that every prompt shows."""
-        return str((self.tool.metadata or {}).get("catalogue", ""))
+        return str(self._metadata.get("catalogue", ""))
 
     @property
     def always(self) -> bool:
         """Whether every prompt shows it although it is of a catalogue."""
-        return bool((self.tool.metadata or {}).get("always"))
+        return bool(self._metadata.get("always"))
 
     @property
     def tags(self) -> list[str]:
         """What its catalogue groups it under."""
-        return list((self.tool.metadata or {}).get("tags", ()))
+        return list(self._metadata.get("tags", ()))
 
     @property
     def honours_key(self) -> bool:
         """Whether a call that is sent again with the same idempotency key takes effect once only."""
-        return bool((self.tool.metadata or {}).get("honours_key"))
+        return bool(self._metadata.get("honours_key"))
 
     @property
     def version(self) -> Callable[[], Awaitable[str]] | None:
         """Tells the version of what it reads, if its result follows from that and its arguments alone."""
-        return (self.tool.metadata or {}).get("version")
+        return self._metadata.get("version")
 
     @property
     def undo(self) -> str | None:
         """Name of the tool that undoes this one, where there is one."""
-        return (self.tool.metadata or {}).get("undo")
+        return self._metadata.get("undo")
 
     def preview(self, args: dict[str, Any]) -> str:
         """Return the exact request that a call sends, without secrets."""
-        previewed = (self.tool.metadata or {}).get("preview")
-        return (
-            str(previewed(args)) if previewed else f"{self.name}({json.dumps(args, ensure_ascii=False, default=str)})"
-        )
+        if preview := self._metadata.get("preview"):
+            return str(preview(args))
+        return f"{self.name}({json.dumps(args, ensure_ascii=False, default=str)})"
 
     @cached_property
     def function(self) -> dict[str, Any]:

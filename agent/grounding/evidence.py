@@ -128,15 +128,10 @@ def _texts(messages: Sequence[AnyMessage]) -> Iterator[Given]:
     for message in reversed(messages):
         if isinstance(message, HumanMessage):
             yield Given(str(message.text), asked=True)
-        elif isinstance(message, ToolMessage) and not has_passages(message):
+        elif isinstance(message, ToolMessage) and not sources_of([message]):
             yield Given(_result(message))
         elif isinstance(message, AIMessage) and not message.tool_calls:
             yield Given(_unflagged(message))
-
-
-def has_passages(message: ToolMessage) -> bool:
-    """Whether a result is that of a search."""
-    return isinstance(message.artifact, dict) and "sources" in message.artifact
 
 
 def _unflagged(answer: AIMessage) -> str:
