@@ -44,6 +44,12 @@ def legible(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def kind_of(value: Any) -> str:
+    """Return what a JSON value is, in words."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}
+    return names.get(type(value), "a number")
+
+
 def _kept(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return legible(value)

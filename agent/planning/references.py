@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import SelfhelpError
+from agent.plain import kind_of
 
 _REFERENCE = re.compile(r"\$\{(?P<call>[1-9]\d{0,3})(?P<path>(?:\.[^\s.\[\]{}$]+|\[\d{1,6}\]|\[\*\])*)\}", re.ASCII)
 _SEGMENT = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|\[\*\]", re.ASCII)
@@ -149,7 +150,7 @@ def _walk(value: Any, path: tuple[Segment, ...], text: str) -> Any:
         value = _opened(value)
         if isinstance(segment, Every):
             if not isinstance(value, list):
-                raise UnresolvedReference(f"{text}: [*] needs a list, and there is {_kind(value)}")
+                raise UnresolvedReference(f"{text}: [*] needs a list, and there is {kind_of(value)}")
             rest = path[position + 1 :]
             parts = [_walk(item, rest, text) for item in value]
             return [item for part in parts for item in part] if EVERY in rest else parts
@@ -160,12 +161,12 @@ def _walk(value: Any, path: tuple[Segment, ...], text: str) -> Any:
 def _part(value: Any, segment: str | int, text: str) -> Any:
     if isinstance(segment, int):
         if not isinstance(value, list):
-            raise UnresolvedReference(f"{text}: [{segment}] needs a list, and there is {_kind(value)}")
+            raise UnresolvedReference(f"{text}: [{segment}] needs a list, and there is {kind_of(value)}")
         if segment >= len(value):
             raise UnresolvedReference(f"{text}: the list has {len(value)} items, so there is no [{segment}]")
         return value[segment]
     if not isinstance(value, dict):
-        raise UnresolvedReference(f"{text}: .{segment} needs an object, and there is {_kind(value)}")
+        raise UnresolvedReference(f"{text}: .{segment} needs an object, and there is {kind_of(value)}")
     if segment not in value:
         raise UnresolvedReference(
             f"{text}: no {segment!r} in the result; it has {', '.join(map(str, value)) or 'nothing'}"
@@ -181,11 +182,3 @@ def _opened(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
-
-
-def _kind(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    return {str: "a text", bool: "a truth value", int: "a number", float: "a number", dict: "an object"}.get(
-        type(value), "a list"
-    )

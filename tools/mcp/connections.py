@@ -17,13 +17,11 @@ from tools.mcp.links import Link
 from tools.mcp.processes import passed_on
 from tools.mcp.remote import NOT_SENT, SESSION_OVER
 from tools.mcp.results import value
-from tools.openapi.credentials import Secrets, read_secrets
+from tools.openapi.credentials import Secrets, read_secrets, recognisable
 from tools.openapi.errors import Unreachable
 from tools.openapi.texts import brief
 
 _LONGEST_REASON = 400
-# A shorter value would also be found where it is none.
-_SHORTEST_SCRUBBED = 4
 
 
 class Connection:
@@ -124,10 +122,7 @@ class Connection:
                 return read_secrets([self.settings.auth])
             except ToolException as error:
                 raise McpFailed(str(error)) from None
-        given = passed_on(self.settings).values()
-        return Secrets(
-            {}, {}, tuple(sorted((text for text in given if len(text) >= _SHORTEST_SCRUBBED), key=len, reverse=True))
-        )
+        return Secrets({}, {}, recognisable(passed_on(self.settings).values()))
 
 
 class _SessionOver(McpFailed):

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from ipaddress import ip_address
 
 import httpx2
 from mcp.client.streamable_http import MCP_SESSION_ID, streamable_http_client
@@ -17,7 +16,7 @@ from tools.mcp.results import LARGEST_RESULT
 from tools.mcp.streams import Streams
 from tools.openapi.connections import GuardedTransport, Refused
 from tools.openapi.credentials import Secrets
-from tools.openapi.servers import origin
+from tools.openapi.servers import is_written_out, origin
 
 # Error codes of our own, beside those of JSON-RPC: the request did not reach the server, or it was not taken.
 NOT_SENT = -31901
@@ -72,7 +71,7 @@ async def remote(settings: McpSettings, secrets: Secrets) -> AsyncIterator[Strea
     assert settings.url, "a server without a command has an address"
     context = await asyncio.to_thread(ssl.create_default_context)
     server = origin(settings.url)
-    private_hosts = None if settings.allow_private else _written_out(server[1])
+    private_hosts = None if settings.allow_private else {server[1]} if is_written_out(server[1]) else set()
     transport = Telling(GuardedTransport({server}, private_hosts, context, secrets))
     # How long an answer may take is the call's own limit.
     timeout = httpx2.Timeout(settings.timeout, read=None)
@@ -81,14 +80,6 @@ async def remote(settings: McpSettings, secrets: Secrets) -> AsyncIterator[Strea
         streamable_http_client(settings.url, http_client=client, max_sse_event_size=2 * LARGEST_RESULT) as streams,
     ):
         yield streams
-
-
-def _written_out(host: str) -> frozenset[str]:
-    try:
-        ip_address(host)
-    except ValueError:
-        return frozenset({host} & {"localhost"})
-    return frozenset({host})
 
 
 def _error(request: httpx2.Request, code: int, message: str) -> httpx2.Response:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from langchain_core.tools import BaseTool
 
-from agent.errors import SettingsError
 from agent.mcp_servers import McpSettings
 from tools.mcp.connections import Connection
 from tools.mcp.conversion import Skipped, converted
@@ -53,15 +52,10 @@ class Servers:
 
     Args:
         wanted: what the settings say of them.
-
-    Raises:
-        SettingsError: two have the same name.
     """
 
     def __init__(self, wanted: Sequence[McpSettings]) -> None:
         self._missing = {each.name: Connection(each) for each in wanted}
-        if len(self._missing) < len(wanted):
-            raise SettingsError("two MCP servers have the same name: rename one in selfhelp.toml")
         self._reasons: dict[str, str] = {}
         self._next_try = 0.0
 

@@ -72,8 +72,12 @@ def read_secrets(credentials: Iterable[Credential]) -> Secrets:
         # A user's name is no secret, and a person may well ask for it.
         texts.append(values[-1])
     forms = {form for text in texts for form in (text, quote(text, safe=""), quote_plus(text))}
-    found = sorted((form for form in forms if len(form) >= _SHORTEST_SCRUBBED), key=len, reverse=True)
-    return Secrets(headers, query, tuple(found))
+    return Secrets(headers, query, recognisable(forms))
+
+
+def recognisable(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts by which secrets are recognised, the longest first, as it may hold another."""
+    return tuple(sorted((text for text in texts if len(text) >= _SHORTEST_SCRUBBED), key=len, reverse=True))
 
 
 def placeholders(credentials: Iterable[Credential]) -> Secrets:

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
+from agent.plain import kind_of
 from tools.openapi.errors import ApiFailed, Unusable
 
 LARGEST_DOCUMENT = 50 * 2**20
@@ -42,7 +43,7 @@ class Document:
         beside: dict[str, Any] = {}
         for _ in range(_MOST_HOPS):
             if not isinstance(part, Mapping):
-                raise Unusable(f"there is {_kind(part)} where an object is wanted")
+                raise Unusable(f"there is {kind_of(part)} where an object is wanted")
             if "$ref" not in part:
                 return {**part, **beside}
             beside = {**{key: value for key, value in part.items() if key != "$ref"}, **beside}
@@ -83,14 +84,14 @@ def parse(content: bytes, place: str) -> Document:
     except ValueError as error:
         raise ApiFailed(f"{place} is neither JSON nor YAML: {error}") from None
     if not isinstance(found, dict):
-        raise ApiFailed(f"{place} is no OpenAPI document: there is {_kind(found)} at its top")
+        raise ApiFailed(f"{place} is no OpenAPI document: there is {kind_of(found)} at its top")
     if "swagger" in found:
         raise ApiFailed(f"{place} is of Swagger 2: convert it to OpenAPI 3")
     version = found.get("openapi")
     if not str(version).startswith("3."):
         raise ApiFailed(f"{place}: openapi is {version!r}, and 3.0 and 3.1 are read")
     if not isinstance(found.get("paths", {}), dict):
-        raise ApiFailed(f"{place}: paths is {_kind(found['paths'])} where an object is wanted")
+        raise ApiFailed(f"{place}: paths is {kind_of(found['paths'])} where an object is wanted")
     return Document(place, found)
 
 
@@ -157,8 +158,3 @@ def _loader() -> Any:
     }
     Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|false|False)$"), list("tTfF"))
     return Loader
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "nothing"}
-    return names.get(type(value), "a number")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -253,15 +254,10 @@ def _parts(schema: Schema, required: bool) -> Iterator[Input]:  # noqa: FBT001 -
         yield Input("", "body", name, part, required and name in schema.get("required", ()))
 
 
-class _named:  # noqa: N801 - reads as the function that it is
+@contextmanager
+def _named(part: str) -> Iterator[None]:
     """Say in which part of an operation something is unusable."""
-
-    def __init__(self, part: str) -> None:
-        self._part = part
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, Unusable):
-            raise Unusable(f"{self._part}: {error}") from None
+    try:
+        yield
+    except Unusable as error:
+        raise Unusable(f"{part}: {error}") from None

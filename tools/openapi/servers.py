@@ -118,17 +118,18 @@ def configured(settings: ApiSettings) -> set[Origin]:
 def written_out(settings: ApiSettings) -> set[str]:
     """Return the hosts in the settings that are addresses by themselves, and `localhost`."""
     hosts = {origin(address)[1] for address in _addresses(settings)}
-    return {host for host in hosts if host == "localhost" or _is_ip(host)}
+    return set(filter(is_written_out, hosts))
+
+
+def is_written_out(host: str) -> bool:
+    """Tell whether a host is an address by itself, or `localhost`."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def _addresses(settings: ApiSettings) -> list[str]:
     given = [settings.spec, settings.base_url or "", *settings.hosts]
     return [address for address in given if not is_file(address)]
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
