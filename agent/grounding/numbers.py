@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from agent.grounding import dates, units, words
 from agent.grounding.dates import Key
@@ -56,6 +56,11 @@ _SCALES = {"million": 1e6, "millionen": 1e6, "mio": 1e6, "m": 1e6, "billion": 1e
 _RANGE = re.compile(r"\s?(?:to|or|bis|oder|à|ou|tot|of|a|o|[-–x×])\s?\Z")
 # "Open from 9 to 5": hours of the clock, in either half of the day.
 _HOUR = re.compile(r"\b(?:from|until|till|to|at|by|between|and|von|bis|um|ab|de|à|van|tot)\s\Z|[-–]\Z", re.IGNORECASE)
+# "1 h 30 min", "one year and six months"
+_ADDED = re.compile(r"[ \u00a0\u202f](?:(?:and|und|et|e|y|en) )?")
+_THOUSANDS = re.compile(r"[0-9]{3}(?![0-9.])")
+# "31.12." without a year
+_DAY_OF_MONTH = re.compile(r"(?P<day>[0-3]?[0-9])\.(?P<month>[01]?[0-9])")
 _NOUN = re.compile(r"[ \u00a0-](?P<noun>[^\W\d_]{2,30})")
 _CONNECTORS = frozenset({"bis", "oder", "tot", "ou", "und", "en", "et", "y", "e"})
 # What an answer may count of its own.
@@ -98,7 +103,7 @@ def numbers(text: str) -> list[Number]:
         if match["idiom"] or match["zone"] or (found and match.start() < found[-1].end):
             continue
         found.append(_dated(match) if _is_dated(match) else _counted(match, text))
-    return list(_ranges(found, text))
+    return _joined(list(_ranges(found, text)), text)
 
 
 def readings(digits: str) -> list[float]:
@@ -177,6 +182,9 @@ def _counted(match: re.Match[str], text: str) -> Number:
         needs |= needed
         # What counts something, such as five sentences, bears out no five days.
         gives |= {key for key in given if not (counts and key[0] == "bare")}
+    if not unit and text.startswith(".", match.end()):
+        day = _day_of_month(match[0])
+        needs, gives = needs | day, gives | day
     if not unit and _may_be_hour(match, values[0], text):
         needs |= {(CLOCK, 60 * values[0]), (CLOCK, 60 * (values[0] + 12))}
     in_words = match["words"] is not None
@@ -207,6 +215,11 @@ def _unit(match: re.Match[str], behind: re.Match[str]) -> str:
     return units.WORKING_DAYS if behind["working"] and written.casefold() in units.DAYS else written
 
 
+def _day_of_month(digits: str) -> set[Key]:
+    found = _DAY_OF_MONTH.fullmatch(digits)
+    return {("day", (int(found["month"]), int(found["day"])))} if found else set()
+
+
 def _may_be_hour(match: re.Match[str], value: float, text: str) -> bool:
     in_time = match["digits"] is not None and value in range(1, 24)
     return in_time and _HOUR.search(text, max(0, match.start() - _HOUR_BEFORE), match.start()) is not None
@@ -227,6 +240,39 @@ def _ranges(found: Sequence[Number], text: str) -> Iterator[Number]:
             )
         else:
             yield number
+
+
+def _joined(found: list[Number], text: str) -> list[Number]:
+    """Return the numbers. Parts of one, as in 1 h 30 min and 10 000, may be borne out as that one, and bear it out."""
+    runs: dict[int, tuple[int, float]] = {}  # by the last part: the first one, and the value of all
+    for place, (number, following) in enumerate(pairwise(found)):
+        first, value = runs.get(place, (place, number.value))
+        total = None if value is None else _total(value, number, following, text)
+        if total is not None:
+            runs.pop(place, None)
+            runs[place + 1] = first, total
+    for last, (first, value) in runs.items():
+        needs, gives = keys(value, found[last].unit)
+        for place in range(first, last + 1):
+            part = found[place]
+            found[place] = replace(part, needs=part.needs and part.needs | needs, gives=part.gives | gives)
+    return found
+
+
+def _total(value: float, number: Number, following: Number, text: str) -> float | None:
+    """Return what a value, whose last part is a number, and what follows it are together, in the unit of the latter."""
+    between = text[number.end : following.start] if following.start - number.end <= LONGEST_BETWEEN else ""
+    if following.value is None or not _ADDED.fullmatch(between):
+        return None
+    if between == " " and number.text.isdecimal() and len(number.text) <= 3 and _THOUSANDS.match(following.text):  # noqa: PLR2004
+        return value * 1000 + following.value
+    if not (number.unit and following.unit):
+        return None
+    larger, smaller = dict(units.measured(1, number.unit)), dict(units.measured(1, following.unit))
+    for measure in larger.keys() & smaller.keys() - {CLOCK}:
+        if following.value * smaller[measure] < larger[measure]:
+            return value * larger[measure] / smaller[measure] + following.value
+    return None
 
 
 def _makes_range(number: Number, following: Number, text: str) -> bool:
