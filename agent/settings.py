@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from collections import Counter
+from collections.abc import Iterator
 from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -20,6 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
@@ -31,6 +34,11 @@ from agent.prices import Price
 from agent.serving import RetentionSettings, ServiceSettings, TracingSettings
 
 SETTINGS_FILE = "selfhelp.toml"
+PREFIX = "SELFHELP_"
+# Variables that are read elsewhere.
+NO_SETTINGS = {"SELFHELP_SETTINGS", "SELFHELP_CACHE_DIR", "SELFHELP_DEBUG"}
+
+logger = logging.getLogger(__name__)
 
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 
@@ -70,7 +78,7 @@ class Settings(Context, BaseSettings):
     """Settings of a deployment: where things are, and defaults for the fields of `Context`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SELFHELP_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
     )
 
     tools: list[str] = Field(
@@ -162,6 +170,8 @@ def load_settings(**given: Any) -> Settings:
     """
     if "SELFHELP_SETTINGS" in os.environ and not settings_file().exists():
         raise SettingsError(f"{settings_file()} is not there, which SELFHELP_SETTINGS names")
+    if unknown := unknown_variables():
+        logger.warning("no setting is called %s", ", ".join(unknown))
     try:
         return Settings(**given)
     except tomllib.TOMLDecodeError as error:
@@ -172,6 +182,28 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsError(f"{settings_file()} is not UTF-8: save it in that encoding") from None
     except OSError as error:
         raise SettingsError(f"{settings_file()} cannot be read: {error.strerror}") from None
+
+
+def unknown_variables() -> list[str]:
+    """Return the SELFHELP_* variables of the environment that set nothing, each with what it is likely to mean."""
+    # They are no errors: Kubernetes sets SELFHELP_PORT and others where a service is called selfhelp.
+    known = {name.upper(): str(field.validation_alias or PREFIX + name.upper()) for name, field in _fields()}
+    read = {*known.values(), *NO_SETTINGS}
+    names = sorted(name for name in map(str.upper, os.environ) if name.startswith(PREFIX))
+    return [_with_likely(name, known) for name in names if name not in read and name.split("__")[0] not in read]
+
+
+def _with_likely(variable: str, known: dict[str, str]) -> str:
+    near = get_close_matches(variable.removeprefix(PREFIX), known, n=1, cutoff=0.75)
+    return f"{variable} (is it {known[near[0]]}?)" if near else variable
+
+
+def _fields() -> Iterator[tuple[str, FieldInfo]]:
+    """Yield the settings and those of sections, by the names that variables have for them."""
+    for name, field in Settings.model_fields.items():
+        yield name, field
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from ((f"{name}__{inner}", each) for inner, each in field.annotation.model_fields.items())
 
 
 def _problems(error: ValidationError) -> str:

@@ -28,7 +28,7 @@ from agent.models.failures import explained
 from agent.models.providers import default_model, open_model
 from agent.personas import find_personas
 from agent.prices import Prices, Tokens
-from agent.settings import Settings, load_settings, settings_file
+from agent.settings import Settings, load_settings, settings_file, unknown_variables
 from tools.registry import loader
 
 REACH_SECONDS = 20.0
@@ -65,6 +65,9 @@ async def examine() -> list[Check]:
         "model": _model,
     }
     checks = [await _check(name, look, settings) for name, look in looks.items()]
+    if unknown := unknown_variables():
+        found = f"no setting is called {', '.join(unknown)}"
+        checks.append(Check("environment", ok=True, found=found, warning=True))
     return [python, *checks, await asyncio.to_thread(_prices, settings), _endings(settings)]
 
 

@@ -121,6 +121,34 @@ def test_a_misspelt_setting_is_told_with_the_one_that_was_meant(tmp_path):
         load_settings()
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("SELFHELP_TOPK", "SELFHELP_TOPK (is it SELFHELP_TOP_K?)"),
+        ("SELFHELP_KNOWLEDGE_EMBEDDER", "SELFHELP_KNOWLEDGE_EMBEDDER (is it SELFHELP_KNOWLEDGE__EMBEDDER?)"),
+        ("SELFHELP_OPENAI_API_KEY", "SELFHELP_OPENAI_API_KEY (is it OPENAI_API_KEY?)"),
+        ("SELFHELP_PORT", "SELFHELP_PORT"),
+    ],
+)
+def test_a_variable_that_sets_nothing_is_told_with_the_one_that_was_meant(monkeypatch, caplog, variable, said):
+    monkeypatch.setenv(variable, "my-secret")
+    load_settings()
+    assert caplog.messages == [f"no setting is called {said}"]
+
+
+def test_of_variables_that_are_read_none_is_told(monkeypatch, caplog):
+    for variable, value in (
+        ("SELFHELP_TOP_K", "7"),
+        ("selfhelp_model", "local"),
+        ("SELFHELP_BUDGETS__DAY__COST", "1"),
+        ("SELFHELP_CACHE_DIR", "cache"),
+        ("OPENAI_API_KEY", "sk-x"),
+    ):
+        monkeypatch.setenv(variable, value)
+    assert load_settings().top_k == 7
+    assert caplog.messages == []
+
+
 def test_a_settings_file_may_begin_with_a_byte_order_mark(tmp_path):
     (tmp_path / "selfhelp.toml").write_text("top_k = 7\n", encoding="utf-8-sig")
     assert load_settings().top_k == 7

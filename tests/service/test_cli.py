@@ -200,8 +200,9 @@ def test_doctor_says_what_is_right(run, model_server):
 
 def test_doctor_says_what_is_wrong(run, model_server):
     model_server.will(Reply(status=401))
-    done = run("doctor", SELFHELP_KNOWLEDGE__SOURCES='["nowhere"]')
+    done = run("doctor", SELFHELP_KNOWLEDGE__SOURCES='["nowhere"]', SELFHELP_TOPK="8")
     assert done.returncode == 1
+    assert "is it SELFHELP_TOP_K?" in done.stdout
     assert "the key was refused" in done.stdout
     assert "nowhere is not there" in done.stdout
 
