@@ -12,7 +12,7 @@ from agent.errors import SelfhelpError
 # Whoever sits at this machine, and is asked for no name.
 LOCAL = "local"
 
-By = Literal["day", "thread", "model", "persona", "owner", "key", "node", "turn"]
+By = Literal["day", "thread", "model", "persona", "owner", "key", "node", "round", "turn"]
 BY: tuple[By, ...] = get_args(By)
 
 

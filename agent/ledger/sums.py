@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, or_, select
 
 from agent.budgets import Scope
 from agent.ledger.records import Wanted, Who
@@ -39,7 +39,7 @@ def used(wanted: Wanted) -> Select[str | None, int, int, int, int, int, int, flo
     names = ("input", "cached", "cache_write", "output", "reasoning")
     tokens = [func.coalesce(func.sum(calls.c[name]), 0) for name in names]
     known = func.coalesce(func.sum(calls.c.cost), 0.0)
-    query = select(key, func.count(), *tokens, case((unknown == 0, known)), known, unknown)
+    query = select(cast(key, String), func.count(), *tokens, case((unknown == 0, known)), known, unknown)
     query = query.where(calls.c.open_until.is_(None)).group_by(key).order_by(key)
     if wanted.owner is not None:
         query = query.where(calls.c.owner == wanted.owner)

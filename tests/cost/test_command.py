@@ -47,6 +47,7 @@ def test_usage_is_shown_with_what_is_not_known_and_what_is_left(tmp_path):
     assert re.search(r"planner +1 +100 +60% +10 +0% +\$0\.5\n", table)
     assert re.search(r"responder +1 +50 +0% +8 +50% +unknown\n", table)
     assert re.search(r"together .*\$0\.5 \+ 1 unknown\n", table)
+    assert re.search(r"\n2 +1 +50 +0% +8 ", shown(settings, Wanted("round")))
     assert "budget of day: 168 tokens of 1,000 tokens is used; it starts afresh on 20" in table
     told = json.loads(shown(settings, Wanted("owner", owner="ann"), as_json=True))
     assert (told["total"]["cost"], told["total"]["known_cost"], told["total"]["reasoning"]) == (None, 0.5, 4)
@@ -99,7 +100,7 @@ def test_the_report_has_plots_loads_nothing_and_runs_nothing(tmp_path):
     page.feed(path.read_text())
     assert page.tags.count("svg") == 2
     assert page.tags.count("rect") == 5
-    assert page.tags.count("table") == 8
+    assert page.tags.count("table") == 9
     assert page.loads == []
     assert "script" not in page.tags
     assert "compatible:&lt;script&gt;x" in path.read_text()
