@@ -27,7 +27,9 @@ _PHONE = (
     r"|(?<![\w-])\(?[0-9]{3}\)?[ -][0-9]{3}-[0-9]{4}(?![\w-]))"
 )
 _CODE = r"(?P<code>(?<![\w.,/-])(?=[A-Za-z0-9])[A-Za-z0-9]{1,40}(?:[-_/]{1,2}[A-Za-z0-9]{1,40}){0,8}(?![\w]))"
-_MARK = re.compile(rf"{_URL}|{_EMAIL}|{_PHONE}|{_CODE}")
+# Of a plan, where a small model writes it into the answer: it stands for nothing there.
+_REFERENCE = r"(?P<reference>\$\{[1-9][0-9]{0,3}(?:[.\[][^\s{}$]{1,100})?\})"
+_MARK = re.compile(rf"{_REFERENCE}|{_URL}|{_EMAIL}|{_PHONE}|{_CODE}")
 # Numbers with something behind or before them that make no code.
 _NO_CODE = re.compile(
     r"[0-9]+(?:st|nd|rd|th|x|k|am|pm|s|er)|[0-9]+(?:x[0-9]+)+[a-z]{0,2}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]+|[0-9T]+"
@@ -51,10 +53,10 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True)
 class Mark:
-    """An address, a telephone number or a code.
+    """An address, a telephone number, a code or a reference to a result.
 
     Args:
-        kind: which of them: url, email, phone or code.
+        kind: which of them: url, email, phone, code or reference.
         start: offset of its first character.
         end: offset behind its last.
         text: what stands there.
@@ -89,7 +91,7 @@ class Name:
 
 
 def marks(text: str) -> list[Mark]:
-    """Return the addresses, telephone numbers and codes of a text."""
+    """Return the addresses, telephone numbers, codes and references of a text."""
     return [
         Mark(str(found.lastgroup), found.start(), found.start() + len(shown), shown)
         for found in _MARK.finditer(text)
