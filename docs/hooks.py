@@ -12,10 +12,12 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from agent.context import Context
 from agent.settings import Settings
 
 SETTINGS = "<!-- settings -->"
 COMMANDS = "<!-- commands -->"
+SET_BY_THE_SERVICE = "key_budget"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -28,8 +30,12 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def settings() -> str:
-    """Return the tables of all settings, those of sections behind the plain ones."""
-    return "\n\n".join(_tables("", Settings))
+    """Return the tables of all settings: of those that a run may set too, of the others, and of sections."""
+    fields = {name: field for name, field in Settings.model_fields.items() if name != SET_BY_THE_SERVICE}
+    of_a_run = {name: field for name, field in fields.items() if name in Context.model_fields and name != "tools"}
+    others = {name: field for name, field in fields.items() if name not in of_a_run}
+    plain = [f"## Of a run\n\n{_table(of_a_run)}", f"## Of the deployment\n\n{_table(others)}"]
+    return "\n\n".join((*plain, *_sections("", fields)))
 
 
 def commands() -> str:
@@ -39,27 +45,35 @@ def commands() -> str:
     return run.stdout.removeprefix("# `selfhelp`\n")
 
 
-def _tables(section: str, model: type[BaseModel]) -> Iterator[str]:
-    fields = {name: field for name, field in model.model_fields.items() if _section(field) is None}
-    title = f"## `[{section}]`\n\n" if section else ""
-    summary = f"{(model.__doc__ or '').strip().splitlines()[0]}\n\n" if section else ""
-    head = "| key | what it is | default |\n| --- | --- | --- |"
-    yield f"{title}{summary}{head}\n" + "\n".join(_row(name, field) for name, field in fields.items())
-    for name, field in model.model_fields.items():
-        inner = _section(field)
-        if inner is not None:
-            yield from _tables(f"{section}.{name}" if section else name, inner)
+def _sections(parent: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
+    for name, field in fields.items():
+        model = _section(field)
+        if model is None:
+            continue
+        section = f"{parent}.{name}" if parent else name
+        summary = (model.__doc__ or "").strip().splitlines()[0]
+        yield f"## `[{section}]`\n\n{summary}\n\n{_table(model.model_fields)}"
+        yield from _sections(section, model.model_fields)
+
+
+def _table(fields: dict[str, FieldInfo]) -> str:
+    rows = [_row(name, field) for name, field in fields.items() if _section(field) is None]
+    return "\n".join(("| key | what it is | default |", "| --- | --- | --- |", *rows)) if rows else ""
 
 
 def _row(name: str, field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     required = default is PydanticUndefined
     shown = "required" if required else "" if default in (None, "", [], {}) else f"`{_plain(default)}`"
-    return f"| `{name}` | {field.description or ''} | {shown} |"
+    variable = f" In the environment: `{field.validation_alias}`." if field.validation_alias else ""
+    return f"| `{name}` | {field.description or ''}{variable} | {shown} |"
 
 
 def _plain(default: object) -> str:
-    return "secret" if isinstance(default, SecretStr) else str(default)
+    """Write a default as it stands in selfhelp.toml, but for quotes."""
+    if isinstance(default, SecretStr):
+        return "secret"
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:

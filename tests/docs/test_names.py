@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
+from agent.context import Context
 from agent.settings import Settings
 from graphs.assistant import graph
 from service.cli import app
@@ -107,6 +108,17 @@ def test_the_two_commands_of_the_first_screen_are_there():
 def test_links_lead_somewhere(page):
     for target in LINK.findall(text_of(page)):
         assert (REPOSITORY / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_reference_of_settings_tells_those_of_a_run_from_those_of_the_deployment():
+    written = runpy.run_path(str(REPOSITORY / "docs" / "hooks.py"))["settings"]()
+    of_a_run, deployment = written.split("## Of the deployment")
+    named = set(re.findall(r"^\| `(\w+)`", of_a_run, re.MULTILINE))
+    assert {"model", "top_k"} < named < Context.model_fields.keys()
+    assert "| `data_dir` |" in deployment
+    assert "`OPENAI_API_KEY`" in deployment
+    assert "key_budget" not in written
+    assert re.search(r"`flags`.* `true` \|\n", written)
 
 
 def test_the_picture_of_the_graph_shows_its_edges():
