@@ -84,23 +84,29 @@ async def _act_for(user: Any, run: dict[str, Any]) -> None:
     """Set a run's owner and key, whatever the client said of them.
 
     Raises:
-        HTTPException: a cron starts it whose maker's key does not work any more.
+        HTTPException: a cron starts it whose maker is not let in any more.
     """
     configurable = (run.get("config") or {}).get("configurable")
     if configurable and "cron_id" in configurable:
-        await _refuse_without_key(user)
+        await _refuse_shut_out(user)
     context = user["context"]
     run["context"] = {**(run.get("context") or {}), **context}
     if configurable is not None:
         configurable |= context
 
 
-async def _refuse_without_key(user: Any) -> None:
-    """Refuse a cron's run unless its maker's key works. Who came with a token, or sits at this machine, has none."""
-    context = user.get("context")
+async def _refuse_shut_out(user: Any) -> None:
+    """Refuse a cron's run whose maker would not be let in any more. Of a token that cannot be told."""
+    context, services = user.get("context"), _services()
     key = context and context["key_budget"]
-    if context is None or (key and not await Keys(_services().database).works(key["id"])):
-        raise Auth.exceptions.HTTPException(403, "the key that made this cron does not work any more")
+    if key:
+        let_in = await Keys(services.database).works(key["id"])
+    elif user.identity == LOCAL:
+        let_in = await services.callers.need_no_key()
+    else:
+        let_in = context is not None
+    if not let_in:
+        raise Auth.exceptions.HTTPException(403, "whoever made this cron is not let in any more")
 
 
 def _remember(user: Any, payload: dict[str, Any] | None) -> None:

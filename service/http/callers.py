@@ -96,10 +96,14 @@ class Callers:
             return await self._owner_of_key(given)
         if given and self._tokens:
             return await self._person(given, self._tokens)
-        if self._tokens or await self._keys.any():
+        if not await self.need_no_key():
             raise Problem(401, "send a key as Authorization: Bearer shk_...", code="no_key", headers=_CHALLENGE)
         refuse_others(scope, headers, (*pages, *map(re.escape, self._settings.origins)))
         return Caller(LOCAL, admin=True, authenticated=False)
+
+    async def need_no_key(self) -> bool:
+        """Whether people at this machine are let in without a key: until there is one, or an identity provider."""
+        return self._tokens is None and not await self._keys.any()
 
     async def _owner_of_key(self, text: str) -> Caller:
         key: Key | None = await self._keys.find(text)

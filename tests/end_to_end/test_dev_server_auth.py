@@ -238,10 +238,22 @@ async def test_the_runs_of_a_cron_keep_to_the_budget_of_its_key_and_end_with_it(
                 await asyncio.to_thread(wait_until, lambda name=name: answers_of(carl, name))
                 assert {answer.split(":")[0] for answer in answers_of(carl, name)} == {TOO_SMALL}
         await Keys(database).revoke(key.id)
-    await asyncio.to_thread(wait_until, lambda: "the key that made this cron does not work" in guarded.log)
+    await asyncio.to_thread(wait_until, lambda: "whoever made this cron is not let in any more" in guarded.log)
     with get_sync_client(url=guarded.url, api_key=other) as carl:
         for cron in carl.crons.search():
             carl.crons.delete(cron["cron_id"])
+
+
+async def test_a_cron_made_without_a_key_ends_with_the_first_key(tmp_path, script, monkeypatch):
+    every_second = {"schedule": "* * * * * *", "input": ask("hi"), "on_run_completed": "keep"}
+    monkeypatch.setattr(script, "repeat", lambda _: Reply("Hello."))
+    with running(AuthServer(tmp_path, script.url, {"a.md": "# A\n\nA.\n"})) as server:
+        with get_sync_client(url=server.url) as local:
+            local.crons.create("assistant", **every_second, metadata={"cron": "local"})
+            await asyncio.to_thread(wait_until, lambda: answers_of(local, "local"))
+        async with open_database(Settings(data_dir=tmp_path / "data")) as database:
+            await Keys(database).create(NewKey("ann"))
+        await asyncio.to_thread(wait_until, lambda: "whoever made this cron is not let in any more" in server.log)
 
 
 def answers_of(client, cron):
