@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from tests.docs.reading import REPOSITORY
+from tests.support.ports import free_port
 
 COPIED = "docs"  # pages write into it
 # Not whatever lies in the checkout: pages write a selfhelp.toml, and a developer may have one.
@@ -67,18 +67,18 @@ class Sandbox:
     def own_ports(self, text: str) -> None:
         """Have free ports typed in place of those in a text, so that nothing else on this machine is met."""
         for port in re.findall(r"(?:127\.0\.0\.1:|--port |^)(\d{4})\b", text):
-            self.instead.setdefault(port, free_port())
+            self.instead.setdefault(port, str(free_port()))
 
     def typed(self, text: str) -> str:
         """Return the words of a page as they are typed here."""
         for theirs, ours in self.instead.items():
-            text = text.replace(theirs, ours)
+            text = _replaced(text, theirs, ours)
         return text
 
     def shown(self, text: str) -> str:
         """Return what was printed here in the words of a page."""
         for theirs, ours in reversed(self.instead.items()):
-            text = text.replace(ours, theirs)
+            text = _replaced(text, ours, theirs)
         return text.replace(str(self.folder), ".")
 
     def run(self, script: str) -> str:
@@ -121,13 +121,18 @@ class Sandbox:
         return f"{command} >> server.log 2>&1 & until_up {port} "
 
 
+def _replaced(text: str, words: str, others: str) -> str:
+    """Replace words of a text, where a number is not the part of a longer one: ports hold each other's digits."""
+    return re.sub(rf"(?<!\d){re.escape(words)}(?!\d)", lambda _: others, text)
+
+
 @contextmanager
 def programs(folder: Path) -> Iterator[Path]:
     """Put `selfhelp`, `python` and `uv` into a folder for as long as the context lasts."""
     (folder / "uv").write_text(UV)
     (folder / "uv").chmod(0o755)
     command = [sys.executable, str(REPOSITORY / "tests" / "support" / "fork_server.py"), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         assert server.stdout.readline() == "ready\n"
@@ -153,10 +158,3 @@ def environment(programs: Path, home: Path, model_url: str) -> dict[str, str]:
         "SELFHELP_CACHE_DIR": os.environ.get("SELFHELP_CACHE_DIR", str(user_cache_path("selfhelp"))),
         "SELFHELP_KNOWLEDGE__EMBEDDER": "none",
     }
-
-
-def free_port() -> str:
-    """Return a free port, in place of a page's."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])

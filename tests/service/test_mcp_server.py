@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import re
-import socket
 import subprocess
 import sys
 import textwrap
@@ -24,6 +23,7 @@ from agent.settings import Settings, load_settings
 from service.mcp_servers import check
 from tests.service.conftest import SELFHELP
 from tests.support.model_server import Reply
+from tests.support.ports import free_port
 
 DOCS = (Path(__file__).parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
 UNRULY = Path(__file__).parents[1] / "tools" / "mcp" / "unruly.py"
@@ -121,9 +121,7 @@ async def test_with_writes_the_assistant_does_what_it_is_asked_and_carries_its_t
 
 
 async def test_it_is_served_by_http_on_this_machine(deployment, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = await asyncio.create_subprocess_exec(
         SELFHELP, "mcp", "--http", "--port", str(port), env=os.environ | deployment, cwd=tmp_path
     )

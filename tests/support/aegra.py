@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from functools import cache
 from pathlib import Path
 
 import httpx
+
+from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 VERSION = "0.11.0"
@@ -138,14 +139,6 @@ class Aegra:
             "SELFHELP_TOOLS": json.dumps(["tests.end_to_end.tools_of_tests:tools"]),
             "TOOLS_FOLDER": str(self.folder),
         }
-
-
-def free_port() -> int:
-    """Return a port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @cache

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -22,12 +21,13 @@ import httpx2
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.support.model_server import ModelServer
+from tests.support.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
 DEADLINE = 60.0
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 DOCUMENTS = {
     "returns.md": "# Returns\n\n## How long you have\n\nYou can return an item within 30 days of delivery.\n\n"
@@ -65,9 +65,7 @@ class Service:
 
     def start(self) -> None:
         if not self.port:
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                self.port = probe.getsockname()[1]
+            self.port = free_port()
         command = [SELFHELP, "serve", "--port", str(self.port)]
         with (self.folder / "service.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)

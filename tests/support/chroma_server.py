@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from threading import Thread
 
 import httpx2
 
+from tests.support.ports import free_port
+
 _DEADLINE = 60.0
 
 
@@ -24,9 +25,7 @@ def serve(folder: Path) -> Iterator[str]:
     Args:
         folder: its working directory and where it keeps the vectors and its log.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder / "data")]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 OFFLINE = {
@@ -74,7 +75,7 @@ class DevServer:
     def start(self) -> None:
         """Start the process and wait until it answers."""
         self._write_documents()
-        self._port = _free_port()
+        self._port = free_port()
         command = [str(Path(sys.executable).with_name("langgraph")), "dev", "--no-browser", "--no-reload"]
         command += [
             "--port",
@@ -151,16 +152,9 @@ def running(server: DevServer) -> Iterator[DevServer]:
         server.end()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something that another process does, and fail when it does not come."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to that"
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 _FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 
@@ -56,13 +57,11 @@ def serve() -> Iterator[str]:
 def server() -> Iterator[Server]:
     """Run a server."""
     folder = Path(tempfile.mkdtemp(prefix="selfhelp-postgres-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-    _run("initdb", "--pgdata", str(folder / "data"), "--username", "tester", "--auth", "trust", "--no-sync")
-    running = Server(folder, port)
+    place = ["--pgdata", str(folder / "data"), "--locale", "C", "--encoding", "UTF8"]
+    _run("initdb", *place, "--username", "tester", "--auth", "trust", "--no-sync")
+    running = Server(folder, free_port())
     running.start()
     try:
         yield running

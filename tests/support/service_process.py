@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 from sqlalchemy import create_engine, text
 
-from tests.support.dev_server import REPOSITORY, _free_port, wait_until
+from tests.support.dev_server import REPOSITORY, wait_until
+from tests.support.ports import free_port
 
 _OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
 _CACHE = "SELFHELP_CACHE_DIR"
@@ -55,7 +56,7 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start the process and wait until it answers."""
-        self.port = _free_port()
+        self.port = free_port()
         command = [sys.executable, "-m", "uvicorn", "service.http.app:app", "--port", str(self.port)]
         with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx2
 
 from examples.shop import orders
 from examples.shop.ledger import effects, prepare
+from tests.support.ports import free_port
 
 _ROOT = Path(__file__).parents[2]
 _DEADLINE = 60.0
@@ -30,9 +30,7 @@ class Backend:
         self.start()
 
     def start(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(free_port())
         command = [sys.executable, "-m", "examples.shop.backend", "--database", str(self.database), "--port", port]
         environment = {name: value for name, value in os.environ.items() if name != "SHOP_TOKEN"}
         if self.token:

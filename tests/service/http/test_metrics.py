@@ -14,8 +14,9 @@ from service.http.app import create_app
 from service.records.database import open_database
 from service.records.keys import Keys, NewKey
 from tests.service.conftest import SELFHELP
-from tests.support.dev_server import _free_port, wait_until
+from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
+from tests.support.ports import free_port
 
 
 def read(client):
@@ -59,7 +60,7 @@ def test_what_is_read_names_nobody_and_nothing(client, talk, model):
 
 
 def test_processes_of_one_service_count_together(tmp_path, shared_model):
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         "PATH": str(Path(sys.executable).parent),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import subprocess
 
 import pytest
 
 from agent.mcp_servers import McpSettings
 from agent.toolset import BoundTool
+from tests.support.ports import free_port
 from tools.mcp import Connection, McpFailed, load_server
 from tools.openapi import Unreachable
 
@@ -43,9 +43,7 @@ class Remote:
 
     def __init__(self, program) -> None:
         self._program = program
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}/mcp"
 
     def start(self) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import pytest
 from tests.support.dev_server import REPOSITORY, TOOLS, wait_until
 from tests.support.model_server import ModelServer, serve
 from tests.support.node_client import openai_for_node
+from tests.support.ports import free_port
 
 DOCUMENTS = {
     "returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
@@ -71,9 +71,7 @@ def running(folder: Path, model_url: str) -> Iterator[Service]:
         (folder / "docs" / name).write_text(text)
     (folder / "personas").mkdir()
     (folder / "personas" / "broken.md").write_text(PERSONA)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        service = Service(folder, probe.getsockname()[1])
+    service = Service(folder, free_port())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELFHELP_", "OPENAI_"))}
     environment = {
         **kept,
