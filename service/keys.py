@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import time
@@ -31,7 +32,7 @@ async def create_key(settings: Settings, wanted: NewKey, console: Console, *, as
     async with open_database(settings) as database:
         key, text = await Keys(database).create(wanted)
     if as_json:
-        console.print_json(data={**asdict(key), "key": text})
+        console.file.write(json.dumps({**asdict(key), "key": text}, ensure_ascii=False) + "\n")
         return
     console.print(text, soft_wrap=True, markup=False)
     console.print("Keep it: it is not shown again. Clients send it as Authorization: Bearer KEY.", style="dim")
@@ -42,7 +43,7 @@ async def list_keys(settings: Settings, console: Console, *, as_json: bool) -> N
     async with open_database(settings) as database:
         found = await Keys(database).all()
     if as_json:
-        console.print_json(data=[asdict(key) for key in found])
+        console.file.write(json.dumps([asdict(key) for key in found], ensure_ascii=False) + "\n")
         return
     if not found:
         console.print("no keys: the service lets in whoever sits at this machine, and nobody else")

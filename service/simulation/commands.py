@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -39,7 +40,8 @@ def simulate(
     costs = [was, *(simulated(threads, model, levers, prices) for model in models)]
     notes = list(assumptions(threads, was, levers))
     if as_json:
-        console.print_json(data={"costs": [asdict(cost) for cost in costs], "assumptions": notes})
+        told = {"costs": [asdict(cost) for cost in costs], "assumptions": notes}
+        console.file.write(json.dumps(told, ensure_ascii=False) + "\n")
         return
     console.print(table(costs))
     for note in notes:

@@ -160,7 +160,7 @@ async def _delete(room: _Room, found: Sequence[Kept], console: Console, *, yes: 
 
 def _say(found: Sequence[Kept], what: str, console: Console, *, as_json: bool) -> None:
     if as_json:
-        console.print_json(data=[thread.id for thread in found])
+        console.file.write(json.dumps([thread.id for thread in found], ensure_ascii=False) + "\n")
     else:
         console.print(f"{len(found)} {'thread' if len(found) == 1 else 'threads'} {what}")
 

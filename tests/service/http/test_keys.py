@@ -52,7 +52,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(run, settings, tmp_path):
     prefix, key_id, secret = key.split("_", 2)
     assert prefix == "shk"
     assert len(secret) >= 43
-    listed = run("keys", "list", "--json")
+    listed = run("keys", "list", "--json", FORCE_COLOR="1")
     (shown,) = json.loads(listed.stdout)
     assert (shown["id"], shown["owner"], shown["name"], shown["admin"]) == (key_id, "ann", "laptop", False)
     assert 89 < (shown["expires"] - time.time()) / 86400 <= 90
