@@ -13,6 +13,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import uvicorn
@@ -24,6 +25,8 @@ from starlette.routing import Route
 Body = dict[str, Any]
 
 CHARACTERS_PER_TOKEN = 4
+
+_NUMBERS = count(1)
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Reply:
         gate: waited for before the last piece, so that a test can look at what happens while the reply streams.
         check: looks at the request.
         cached: how many tokens of the prompt it says that it had kept, in chat completions.
+        number: in the ids of its calls, by which no other reply's go.
     """
 
     text: str = ""
@@ -47,6 +51,7 @@ class Reply:
     gate: threading.Event | None = None
     check: Callable[[Body], None] | None = None
     cached: int = 0
+    number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
 @dataclass
@@ -152,7 +157,7 @@ async def _paced(server: ModelServer, reply: Reply, events: list[Body]) -> Async
         if reply.cut is not None and position >= reply.cut:
             raise ConnectionAbortedError("scripted drop")
         if reply.gate and position == len(events) - 1:
-            await asyncio.to_thread(reply.gate.wait, 20)
+            await asyncio.to_thread(reply.gate.wait, 60)
         # By the clock, since what each sleep lasts too long would add up to more than what benchmarks look for.
         await asyncio.sleep(begin + position * server.per_token - clock())
         name = f"event: {event['type']}\n" if "type" in event else ""
@@ -188,14 +193,14 @@ def chat_events(body: Body, reply: Reply) -> list[Body]:
         deltas.append(
             {
                 "tool_calls": [
-                    {"index": index, "id": f"call_{index}_{id(reply)}", "type": "function", "function": function}
+                    {"index": index, "id": f"call_{index}_{reply.number}", "type": "function", "function": function}
                 ]
             }
         )
         pieces = tokens(_arguments(args))
         written += len(pieces) + 2
         deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
-    base = {"id": f"chatcmpl-{id(reply)}", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+    base = {"id": f"chatcmpl-{reply.number}", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
     events = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     reason = "tool_calls" if reply.calls else "stop"
     events.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
@@ -206,7 +211,7 @@ def chat_events(body: Body, reply: Reply) -> list[Body]:
 
 
 def _response_events(body: Body, reply: Reply) -> list[Body]:
-    number = f"{id(reply):x}"
+    number = reply.number
     shell = {
         "id": f"resp_{number}",
         "object": "response",
