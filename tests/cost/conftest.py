@@ -11,6 +11,11 @@ from agent.settings import Settings
 from tests.support import postgres
 
 
+@pytest.fixture(autouse=True)
+def budgets_of(one_day):
+    """Budgets are of a day."""
+
+
 @pytest.fixture(scope="session")
 def server():
     if not postgres.is_installed():

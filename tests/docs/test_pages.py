@@ -123,6 +123,7 @@ class Reader:
         return text.split()
 
 
+@pytest.mark.usefixtures("one_day")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", list(filter(blocks, PAGES)))
 def test_a_page_is_typed_from_top_to_bottom(name, sandbox, model_server, beside):

@@ -10,6 +10,8 @@ from service.http.app import create_app
 from service.records.database import open_database
 from service.records.keys import Keys, NewKey
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 SPENT = "The budget of your key for today is spent: "
 
 
