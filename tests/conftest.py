@@ -18,11 +18,13 @@ os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["LANGSMITH_TRACING"] = "false"
 # A shell that runs the tests in the background has Ctrl-C ignored, by them and by every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-# Whatever else the machine has to do, only what is found counts. Fixtures of a function are shared by its examples.
+# Whatever else the machine has to do, only what is found counts, and what fails once fails again. Fixtures of a function are
+# shared by its examples.
 hypothesis.settings.register_profile(
     "selfhelp",
     hypothesis.settings.default,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("selfhelp")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,10 +140,10 @@ def test_grouping_changes_nothing(whole, cents, signs):
 
 
 @given(
-    st.dates(), st.sampled_from(["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%b %d %Y", "%Y-%m-%d"])
+    st.dates(date(1900, 1, 1), date(2099, 12, 31)),
+    st.sampled_from(["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d %B %Y", "%B %d, %Y", "%b %d %Y", "%Y-%m-%d"]),
 )
 def test_a_date_is_the_same_in_every_form(day, form):
-    day = day.replace(year=1900 + day.year % 200)
     assert bears_out(day.isoformat(), day.strftime(form))
 
 
