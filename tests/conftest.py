@@ -16,6 +16,10 @@ from tests.support.model_server import ModelServer, serve
 # Set before LangGraph is imported: types that a checkpoint may not hold are an error.
 os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
 os.environ["LANGSMITH_TRACING"] = "false"
+# Read when modules are imported: what the developer's terminal is like, and a way to the world that leads not to this machine.
+for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(name, None)
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 # A shell that runs the tests in the background has Ctrl-C ignored, by them and by every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Whatever else the machine has to do, only what is found counts, and what fails once fails again. Fixtures of a function are
