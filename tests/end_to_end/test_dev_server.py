@@ -265,8 +265,9 @@ async def test_a_client_that_disconnects_in_mid_answer_leaves_a_thread_that_work
         if part.event == "messages" and part.data[0]["content"]:
             break
     await stream.aclose()
+    state = await turn(client, thread, "hello?")
     gate.set()
-    assert texts(await turn(client, thread, "hello?")) == ["go", "hello?", "Here I am."]
+    assert texts(state) == ["go", "hello?", "Here I am."]
 
 
 async def test_a_run_that_is_rolled_back_leaves_no_trace_in_its_thread(client, thread, model, server, name):

@@ -118,10 +118,11 @@ async def test_a_stream_that_drops_midway_keeps_what_was_said_and_says_so(graph,
 
 
 async def test_a_stream_that_falls_silent_midway_is_given_up(graph, model_server, monkeypatch):
-    monkeypatch.setattr("agent.models.completions.SILENCE", 0.5)
     held = threading.Event()
     model_server.will(Reply(text="Returns are free within thirty days.", gate=held))
-    state = await graph.ainvoke(ask("x"), THREAD)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("agent.models.completions.SILENCE", 3.0)
+        state = await graph.ainvoke(ask("x"), THREAD)
     held.set()
     assert "(The answer breaks off here: the server did not answer in time.)" in state["messages"][-1].text
     await next_turn_works(graph, model_server)

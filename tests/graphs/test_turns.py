@@ -100,7 +100,7 @@ async def test_reads_start_while_the_plan_is_still_streaming(graph, model_server
     gate = threading.Event()
     model_server.will(Reply(calls=[("order", {"order_id": 7}), ("price", {"sku": "C"})], gate=gate), "done")
     running = asyncio.create_task(graph.ainvoke(ask("go"), THREAD))
-    await asyncio.wait_for(shop.order_started.wait(), 20)
+    await asyncio.wait_for(shop.order_started.wait(), 60)
     assert not running.done()
     gate.set()
     state = await running

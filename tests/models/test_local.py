@@ -219,7 +219,7 @@ async def test_a_file_of_another_format_is_an_error(tmp_path: Path) -> None:
 @needs_engine
 async def test_a_gguf_file_of_nonsense_is_an_error(tmp_path: Path) -> None:
     nonsense = tmp_path / "model.gguf"
-    nonsense.write_bytes(b"GGUF" + os.urandom(10_000))
+    nonsense.write_bytes(b"GGUF" + b"nonsense" * 1250)
     with pytest.raises(ModelUnavailable, match=r"cannot load .*model\.gguf"):
         await serve(nonsense)
 
@@ -227,7 +227,7 @@ async def test_a_gguf_file_of_nonsense_is_an_error(tmp_path: Path) -> None:
 @needs_engine
 async def test_one_caller_giving_up_does_not_stop_the_start(tmp_path: Path) -> None:
     nonsense = tmp_path / "model.gguf"
-    nonsense.write_bytes(b"GGUF" + os.urandom(10_000))
+    nonsense.write_bytes(b"GGUF" + b"nonsense" * 1250)
     hasty, patient = asyncio.create_task(serve(nonsense)), asyncio.create_task(serve(nonsense))
     while nonsense not in local._servers:
         await asyncio.sleep(0)

@@ -213,7 +213,7 @@ async def test_a_document_is_left_to_the_process_that_has_the_knowledge_base(dat
 
     async with Documents(database, tmp_path, in_use) as here:
         await here.take(Upload("otters.md"), "ann", "default")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await status(here) != [("queued", reason)]:
                 await asyncio.sleep(0)
         async with Documents(database, tmp_path, opened) as there:

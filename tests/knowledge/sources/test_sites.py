@@ -313,7 +313,7 @@ class TestErrors:
 
     async def test_a_page_that_never_answers_is_given_up(self, web, site, find) -> None:
         web.pages = {"/": links("slow", "fine"), "/slow": "x", "/fine": "x"}
-        found, report = await find(site(seconds=0.5))
+        found, report = await find(site(seconds=2))
         assert sorted(found) == ["fine", "index.html"]
         assert [name for name, _ in report.failed] == ["slow"]
         assert report.incomplete
@@ -422,7 +422,7 @@ class TestWhatWasRead:
         web.pages = {"/": links("slow", "a")}
         web.every = lambda _: Reply()
         report = IndexReport()
-        async with aclosing(site(seconds=3).find(report)) as documents:
+        async with aclosing(site(seconds=60).find(report)) as documents:
             assert (await anext(documents)).name == "index.html"
             assert (await anext(documents)).name == "a"
         assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -34,7 +34,7 @@ def upload(client):
 
 
 def until_done(client, document):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (found := client.get(f"/api/documents/{document}").json())["status"] in {"queued", "indexing"}:
         assert time.monotonic() < deadline, found
     return found

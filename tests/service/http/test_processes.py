@@ -191,7 +191,8 @@ def test_a_run_whose_processes_keep_dying_is_given_up(talks, first, model, plan)
     run = there.start("Go.")
     with there.following(run) as events:
         until(events, "step", tool="hang", status="started")
-        first.change(run, "lease = 0, takeovers = 3")
+        # As if this process had died once more: it would take the run for its own again, and keep it.
+        first.change(run, "worker = 'dead', lease = 0, takeovers = 3")
         assert [event.event for event in events][-2:] == ["error", "end"]
     assert here.join(run)["status"] == "failed"
     assert there.ask("And now?")["message"]["text"] == "And now."

@@ -109,9 +109,9 @@ async def test_a_server_that_is_not_there_cannot_have_got_the_request(load):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    [tool] = (await load(POST, base_url=f"http://127.0.0.1:{port}")).tools
-    with pytest.raises(Unreachable, match="POST /it: the API cannot be reached") as failed:
-        await tool.ainvoke({})
+        [tool] = (await load(POST, base_url=f"http://127.0.0.1:{port}")).tools
+        with pytest.raises(Unreachable, match="POST /it: the API cannot be reached") as failed:
+            await tool.ainvoke({})
     assert is_transient(failed.value)
     assert not failed.value.may_have_arrived
 
@@ -124,9 +124,9 @@ async def test_a_server_that_does_not_answer_may_have_got_the_request(load, serv
         return Answer()
 
     server.answers["/it"] = wait
-    [tool] = (await load(POST, timeout=0.3)).tools
+    [tool] = (await load(POST, timeout=1)).tools
     try:
-        with pytest.raises(Unreachable, match=r"no answer within 0\.3 seconds") as failed:
+        with pytest.raises(Unreachable, match="no answer within 1 seconds") as failed:
             await tool.ainvoke({})
     finally:
         over.set()
