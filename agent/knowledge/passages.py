@@ -82,17 +82,19 @@ def telling_sentences(text: str, query: str, most: int) -> str:
     """
     body = _HEADINGS.match(text)
     assert body, "the expression matches the empty beginning"
-    ends = [match.end() for match in _SENTENCE_END.finditer(text, body.end())]
-    parts = [text[start:end] for start, end in pairwise([body.end(), *ends, len(text)])]
-    sentences = [part for part in parts if part.strip()]
+    sentences, start = [], body.end()
+    for end in (*(match.end() for match in _SENTENCE_END.finditer(text, start)), len(text)):
+        if text[start:end].strip():  # an empty line stands before the next one
+            sentences.append(text[start:end])
+            start = end
     if len(sentences) <= most:
         return text
     wanted = {word.casefold() for word in telling(query)}
     held = [len(wanted & {word.casefold() for word in telling(sentence)}) for sentence in sentences]
     best = sorted(sorted(range(len(sentences)), key=lambda place: -held[place])[:most])
-    gaps = ["" if place == before + 1 else " …" for before, place in pairwise([-1, *best])]
+    gaps = ["" if place == before + 1 else "…" if before < 0 else " …" for before, place in pairwise([-1, *best])]
     kept = "".join(f"{gap}{sentences[place]}" for gap, place in zip(gaps, best, strict=True))
-    return body[0] + kept.strip() + (" …" if best[-1] + 1 < len(sentences) else "")
+    return body[0] + kept.rstrip() + (" …" if best[-1] + 1 < len(sentences) else "")
 
 
 def _shortened(passage: Passage, end: int) -> Passage:

@@ -15,6 +15,12 @@ def test_the_sentences_with_most_words_of_the_query_stay_in_their_order_under_th
     assert telling_sentences(TEXT, "Sunday tents", 2) == "# Returns\n\nWe sell tents. … We are closed on Sunday."
 
 
+def test_paragraphs_stay_apart():
+    text = "Send it back.\n\nIt costs 4.90 EUR.\n \nWe are closed."
+    assert telling_sentences(text, "back costs", 2) == "Send it back.\n\nIt costs 4.90 EUR. …"
+    assert telling_sentences(text, "back closed", 2) == "Send it back. …\n \nWe are closed."
+
+
 def test_a_text_with_no_more_sentences_than_wanted_stays_as_it_is():
     assert telling_sentences(TEXT, "label", 4) is TEXT
 
