@@ -45,7 +45,7 @@ def test_what_looks_like_a_citation_in_code_is_none():
 
 
 # Where time grew by the square of the length, this would take minutes.
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("text", ["!" * 100_000, "。" * 100_000, "a. " * 30_000])
 def test_hostile_text_is_soon_read(text):
     assert list(sentences(text))

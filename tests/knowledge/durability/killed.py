@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import sys
 import time
@@ -36,6 +37,8 @@ from tests.support.documents import assert_consistent, hashing
 SIZES = {**{f"small {n}.md": 1 + n % 4 for n in range(24)}, "long.md": 300, "huge.md": 1100}
 ABSENT = 0
 FIRST_SPAN = 0.8
+# So many of the runs are killed some time after they began to write, however long that took on a busy machine.
+IN_WRITING = 0.5
 MENDING_SPAN = 0.2
 
 # Said before a batch of so many passages is written.
@@ -219,6 +222,8 @@ def main() -> None:
         out, into = os.pipe()
         pid = running(partial(ingest, index, docs, lambda said, to=into: send(to, said)))
         os.close(into)
+        if chance.random() < IN_WRITING:
+            select.select([out], [], [])
         was_killed = killed(pid, chance.uniform(0.0, span))
         # Most of the kills are to fall into the run, wherever its end is on this machine.
         span *= 1.05 if was_killed else 0.8

@@ -19,7 +19,7 @@ KILLS = 50
 SEEDS = (1, 2)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_a_hundred_kills_lose_no_acknowledged_document_and_leave_none_half_there(tmp_path) -> None:
     # With its threads a process cannot be forked safely.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
