@@ -95,7 +95,7 @@ class Sandbox:
             process_group=0,
         )
         self._groups.append(shell.pid)
-        printed, complaints = shell.communicate(timeout=100)
+        printed, complaints = shell.communicate(timeout=250)
         assert shell.returncode == 0, f"{script}\n{printed}\n{complaints}"
         exported = (self.folder / ".exported").read_text().split("\0")
         self.environment = dict(line.split("=", 1) for line in exported if line)

@@ -124,7 +124,7 @@ class Reader:
 
 
 @pytest.mark.usefixtures("one_day")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", list(filter(blocks, PAGES)))
 def test_a_page_is_typed_from_top_to_bottom(name, sandbox, model_server, beside):
     page, shown = READERS.get(name, Page()), blocks(name)

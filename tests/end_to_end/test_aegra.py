@@ -18,7 +18,7 @@ from tests.support.dev_server import wait_until
 
 # It is installed first, and a run's worker is given up after some seconds.
 pytestmark = [
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(bool(aegra.missing()), reason=str(aegra.missing())),
     pytest.mark.skipif(not postgres.is_installed(), reason="PostgreSQL is not installed"),
 ]

@@ -76,7 +76,7 @@ async def test_an_answer_of_the_wrong_length_is_refused_and_can_be_given_again(s
     assert runs_of(shared_server, name) == {f"note {name} 42": 1}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_an_hour_and_a_restart_later_the_approval_still_works(model_server, tmp_path, name):
     model_server.will(plan(name), "Noted.")
     with running(DevServer(tmp_path, model_server.url)) as server:

@@ -18,7 +18,7 @@ from tests.support.dev_server import DevServer, running, wait_until
 from tests.support.model_server import Reply
 
 # The server is started twice.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture

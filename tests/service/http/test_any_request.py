@@ -30,7 +30,7 @@ OPTIONS = [
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_no_request_breaks_the_service(new_service, shared_model, tmp_path):
     shared_model.repeat = lambda _: Reply("Hello.")
     with running(new_service(SELFHELP_SERVICE__BODY_BYTES="100000")) as service:
