@@ -8,12 +8,13 @@ from collections.abc import Collection
 from agent.likely_code import LikelyCode
 
 # "[12]" or "[1, 2]" with the space before it: the longest text that is ever held back.
-LONGEST_CITATION = 26
+LONGEST_CITATION = 66
 
 _SPACE = r"[ \t]{0,4}"
-_NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
-_CITATION = re.compile(rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,20}}\])[ \t]*(?P<numbers>{_NUMBERS})[ \t]*\]")
-_BEGINNING = re.compile(rf"{_SPACE}(?:\[[0-9 \t,]{{0,20}})?\Z")
+# Of passages, as they stand between brackets.
+NUMBERS = r"[0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*"
+_CITATION = re.compile(rf"(?P<space>{_SPACE})\[(?=[0-9 \t,]{{1,60}}\])[ \t]*(?P<numbers>{NUMBERS})[ \t]*\]")
+_BEGINNING = re.compile(rf"{_SPACE}(?:\[[0-9 \t,]{{0,60}})?\Z")
 
 
 class CitationCheck:
@@ -50,7 +51,7 @@ class CitationCheck:
         return _CITATION.sub(self._judge, text[: begins.start()])
 
     def _judge(self, citation: re.Match[str]) -> str:
-        asked = [int(number) for number in citation["numbers"].split(",")]
+        asked = dict.fromkeys(map(int, citation["numbers"].split(",")))
         kept = [number for number in asked if number in self._known]
         self.removed += len(asked) - len(kept)
         self.cited += [number for number in kept if number not in self.cited]

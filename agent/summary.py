@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 
+from agent.citations import CitationCheck
 from agent.errors import ModelUnavailable, SelfhelpError
 from agent.history import behind, due
 from agent.prompts import SUMMARISE
@@ -23,7 +24,6 @@ WORDS = 500
 LONGEST_QUOTE = 300
 
 _FRAME = re.compile(r"</?record>", re.IGNORECASE)
-_CITED = re.compile(r"\[([0-9, ]+)\]")
 
 
 async def summarised(messages: Sequence[AnyMessage], summary: Summary | None, run: Run, asker: Asker) -> Summary | None:
@@ -64,8 +64,9 @@ async def _window(run: Run) -> int | None:
 def _framed(text: str, sources: dict[int, Source]) -> str:
     """Return a record as data, of bounded length, with the passages that it cites named below it."""
     text = _FRAME.sub("record", quoted(text)).strip()[: MOST_TOKENS * CHARACTERS_PER_TOKEN]
-    cited = dict.fromkeys(int(number) for numbers in _CITED.findall(text) for number in re.findall(r"\d+", numbers))
-    passages = [named(sources[number]) for number in cited if number in sources]
+    check = CitationCheck(sources)
+    check.feed(text)
+    passages = [named(sources[number]) for number in check.cited]
     return "\n".join([text, *(["Passages:", *passages] if passages else [])])
 
 

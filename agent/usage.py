@@ -14,18 +14,18 @@ from agent.prices import Tokens
 from agent.state import ModelCall, Usage, no_usage
 
 
-def begun_call(node: str, step: int, model: str) -> ModelCall:
+def begun_call(node: str, round_number: int, model: str) -> ModelCall:
     """Return a model call that is about to be made.
 
     Args:
         node: the node that asks.
-        step: which reply of the turn it is to be, from 1.
+        round_number: which reply of the turn it is to be, from 1.
         model: `provider:model`.
     """
     return ModelCall(
         id=uuid.uuid4().hex,
         node=node,
-        round=step,
+        round=round_number,
         model=model,
         at=time.time(),
         input=0,

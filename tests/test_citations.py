@@ -48,6 +48,8 @@ def checked(pieces, known=(1, 2)):
         ("Free for 30 days [1].", "Free for 30 days [1].", [1], 0),
         ("Free for 30 days [99].", "Free for 30 days.", [], 1),
         ("Free [1, 99] and [2][1].", "Free [1] and [2][1].", [1, 2], 1),
+        ("All [1, 2, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99].", "All [1, 2].", [1, 2], 10),
+        ("Free [1, 1].", "Free [1].", [1], 0),
         ("[98] [99] nothing", " nothing", [], 2),
         ("see [a], [1-2] and [1", "see [a], [1-2] and [1", [], 0),
         ("`rows[9]` and rows[9]", "`rows[9]` and rows", [], 1),

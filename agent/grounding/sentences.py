@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.citations import NUMBERS
 from agent.grounding import dates
 from agent.grounding.language import reads_as_english
 from agent.likely_code import LikelyCode
@@ -17,8 +18,8 @@ _HEADING = re.compile(r" {0,3}#{1,6} ")
 # Marks of quotes and lists, and numbers of headings.
 _OPENING = re.compile(r"[ \t]*(?:>[ \t]*){0,5}(?:#{1,6} (?:[0-9.]{1,8} )?|(?:[-+*•–]|[0-9]{1,3}[.)])(?:[ \t]+|\Z))?")
 _RULE = re.compile(r"[\s|:=-]+")
-_CITATION = re.compile(r"[ \t]*\[([0-9]{1,4}(?:[ \t]*,[ \t]*[0-9]{1,4})*)\]")
-_CITATIONS = r"(?:[ \t]*\[[0-9, \t]{1,20}\])*"
+_CITATION = re.compile(rf"[ \t]*\[[ \t]*({NUMBERS})[ \t]*\]")
+_CITATIONS = rf"(?:[ \t]*\[[ \t]*{NUMBERS}[ \t]*\])*"
 _END = re.compile(
     r"(?P<word>[^\W\d_]{0,8})(?P<ordinal>(?<=(?<![\w.,])[0-9])|(?<=(?<![\w.,])[0-9]{2}))?(?<![.!?…])[.!?…]++"
     rf"[\"”’)]*+{_CITATIONS}[ \t]+(?=[\"“„(]?(?P<next>[^\W_]|[€$]))"
