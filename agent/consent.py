@@ -164,7 +164,9 @@ def _answer_to(writes: Sequence[Write]) -> Any:
 
     def fitting(answer: _Answer) -> _Answer:
         if len(answer.decisions) != len(writes):
-            raise ValueError(f"{len(writes)} decisions are wanted, one for each call in order")
+            raise ValueError(
+                f"there must be one decision for each call, in order: {len(writes)}, not {len(answer.decisions)}"
+            )
         for write, decision in zip(writes, answer.decisions, strict=True):
             if isinstance(decision, Edit) and (wrong := write.misfit(decision.edited_action)):
                 raise ValueError(wrong)

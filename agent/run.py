@@ -16,11 +16,10 @@ from langchain_core.messages import AnyMessage, SystemMessage
 from agent.account import Account
 from agent.catalogue import Catalogues
 from agent.context import Context
-from agent.errors import SettingsError
 from agent.intents import Intents, open_intents
 from agent.ledger.ledger import Ledger
 from agent.models.providers import Model, default_model, given, open_model
-from agent.personas import Persona, find_personas
+from agent.personas import Persona, find_persona
 from agent.prices import Prices
 from agent.prompts import system_prompt
 from agent.settings import Settings, load_settings
@@ -111,10 +110,7 @@ class Assistant:
         if self.model is not None:
             layer.pop("model", None)
         wished = (given or Context()).over(layer)
-        personas = await asyncio.to_thread(find_personas, settings.personas_dir)
-        if wished.persona not in personas:
-            raise SettingsError(f"there is no persona {wished.persona!r}: there are {', '.join(personas)}")
-        persona = personas[wished.persona]
+        persona = await asyncio.to_thread(find_persona, wished.persona, settings.personas_dir)
         context = (given or Context()).over(persona.layer(), layer)
         tools = Toolset(await self.load_tools(settings)).only(context.tools)
         models, intents = self._models(context, settings), open_intents(settings)

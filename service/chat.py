@@ -12,7 +12,7 @@ from rich.text import Text
 
 from agent.context import Context
 from agent.models.providers import default_model, open_model
-from agent.personas import find_personas
+from agent.personas import find_persona, find_personas
 from agent.settings import Settings
 from agent.state import Usage
 from agent.usage import added
@@ -47,7 +47,7 @@ def go_on(settings: Settings, thread: str | None, console: Console, *, approve: 
 
     Args:
         settings: the settings.
-        thread: id of the thread; the one that was talked in last when None.
+        thread: id of the thread; the latest that waits or was cut off when None.
         console: where to show it.
         approve: whether all of them are approved without asking.
 
@@ -55,11 +55,10 @@ def go_on(settings: Settings, thread: str | None, console: Console, *, approve: 
         Undecided: nothing waits.
     """
     with asyncio.Runner() as runner, _opened(Desk(settings), runner) as desk:
-        name = thread or runner.run(desk.latest_thread())
+        name = thread or runner.run(desk.latest_unfinished())
         conversation = _conversation(desk, Context(), name)
         if name is None or not runner.run(conversation.take_up()):
-            where = f"in thread {name}" if name else "as there is no thread yet"
-            raise Undecided(f"nothing waits to be approved {where}")
+            raise Undecided("nothing waits to be approved" + (f" in thread {name}" if name else ""))
         runner.run(prepare(settings, conversation.context, quiet=False))
         outcome = runner.run(_taken_up(conversation, console, approve=approve))
         answer = _settled(outcome, conversation, console, runner, json=False)
@@ -113,8 +112,14 @@ def _opened(desk: Desk, runner: asyncio.Runner) -> Iterator[Desk]:
 
 
 async def prepare(settings: Settings, context: Context, *, quiet: bool) -> None:
-    """Load local weights before the first turn, with a progress bar: it may take a while."""
-    effective = context.over(settings.layer())
+    """Load local weights before the first turn, with a progress bar: it may take a while.
+
+    Raises:
+        SettingsError: there is no such persona, or it cannot be read.
+    """
+    layer = settings.layer()
+    persona = await asyncio.to_thread(find_persona, context.over(layer).persona, settings.personas_dir)
+    effective = context.over(persona.layer(), layer)
     name = effective.model or default_model(settings)
     if not name.startswith("local"):
         return

@@ -122,7 +122,7 @@ def chat(*, thread: Thread = None, persona: PersonaName = None, model: Model = N
 @app.command()
 def approve(
     *,
-    thread: Annotated[str | None, typer.Option(help="The thread that waits; the latest by default.")] = None,
+    thread: Annotated[str | None, typer.Option(help="The thread that waits; the latest that does by default.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve all that waits.")] = False,
 ) -> None:
     """Decide on writes that wait for approval, and go on with the turn."""

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, Human
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command, Interrupt
 
-from agent.checkpoints import open_checkpointer
+from agent.checkpoints import last_changes, open_checkpointer
 from agent.context import Context
 from agent.settings import Settings
 from agent.state import Flag, Source, State, Step, Usage
@@ -92,6 +92,8 @@ class Question:
         return {name: {"decisions": list(islice(left, len(actions)))} for name, actions in self.asked.items()}
 
 
+# Threads back in which a turn that is not finished is looked for.
+MOST_LOOKED_AT = 200
 # Where a checkpoint's metadata keeps the context of its turn.
 _CONTEXT = "selfhelp_context"
 
@@ -205,6 +207,15 @@ class Desk:
         """Return the id of the thread that was talked in last, if there is any."""
         async for latest in self.checkpointer.alist(None, limit=1):
             return str(latest.config["configurable"]["thread_id"])
+        return None
+
+    async def latest_unfinished(self) -> str | None:
+        """Return the id of the command line's thread that waits for a person or was cut off, the latest of those."""
+        changes = await last_changes(self.checkpointer)
+        for thread in sorted(changes, key=lambda name: changes[name], reverse=True)[:MOST_LOOKED_AT]:
+            snapshot = await self.graph.aget_state(RunnableConfig(configurable={"thread_id": thread}))
+            if snapshot.next and _CONTEXT in (snapshot.metadata or {}):
+                return thread
         return None
 
     async def __aexit__(self, *failure: object) -> None:

@@ -74,6 +74,22 @@ def find_personas(own: Path) -> dict[str, Persona]:
     return {persona.name: persona for folder in (SHIPPED, own) for persona in _read_all(folder)}
 
 
+def find_persona(name: str, own: Path) -> Persona:
+    """Return the persona of a name. Call it in a thread from async code.
+
+    Args:
+        name: its name.
+        own: the user's folder of personas, which need not exist.
+
+    Raises:
+        SettingsError: there is none of that name, or a file in one of the folders is no persona.
+    """
+    personas = find_personas(own)
+    if name not in personas:
+        raise SettingsError(f"there is no persona {name!r}: there are {', '.join(personas)}")
+    return personas[name]
+
+
 def _read_all(folder: Path) -> Iterator[Persona]:
     for path in sorted(folder.glob("*.md")):
         try:

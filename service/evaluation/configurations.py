@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.models.providers import default_model
-from agent.personas import find_personas
+from agent.personas import find_persona
 from agent.settings import Settings
 
 GRAPHS = ("assistant", "react")
@@ -55,17 +55,14 @@ class Configuration(BaseModel):
             SettingsError: there is no such persona.
         """
         layer = settings.layer()
-        name = self.context().over(layer).persona
-        personas = find_personas(settings.personas_dir)
-        if name not in personas:
-            raise SettingsError(f"there is no persona {name!r}: there are {', '.join(personas)}")
-        context = self.context().over(personas[name].layer(), layer)
+        persona = find_persona(self.context().over(layer).persona, settings.personas_dir)
+        context = self.context().over(persona.layer(), layer)
         return context.model_copy(update={"model": context.model or default_model(settings)})
 
     def fingerprint(self, settings: Settings) -> str:
         """Return a hash of all that it sets, directly or not: results under another one are not its own."""
         context = self.effective(settings)
-        persona = find_personas(settings.personas_dir)[context.persona]
+        persona = find_persona(context.persona, settings.personas_dir)
         # Without defaults, so that a field that a later version adds changes nothing for those who leave it alone.
         parts = [self.graph, context.model_dump(mode="json", exclude_defaults=True), persona.prompt]
         return hashed(parts)

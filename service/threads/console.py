@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -52,6 +52,12 @@ class _Room:
             raise NoThread(f"there is no thread {thread_id}: selfhelp threads list shows what there is")
         return thread
 
+    async def described(self, thread: Kept) -> Kept:
+        """Return a thread with what only its checkpoints tell of those of the command line: its title, and a wait."""
+        title = thread.title or _first_words(await self.history.messages(thread.id))
+        waits = thread.owner is None and await self.history.waits(thread.id)
+        return replace(thread, title=title, status="waiting" if waits else thread.status)
+
 
 async def list_threads(settings: Settings, owner: str | None, limit: int, console: Console, *, as_json: bool) -> None:
     """Show threads, the one with the latest news first.
@@ -65,11 +71,10 @@ async def list_threads(settings: Settings, owner: str | None, limit: int, consol
     """
     async with _opened(settings) as room:
         found = [thread for thread in await room.archive.all() if owner in (None, thread.owner)]
-        # Threads of the command line have no title on record.
-        titles = {each.id: each.title or _first_words(await room.history.messages(each.id)) for each in found[:limit]}
+        listed = [await room.described(thread) for thread in found[:limit]]
     if as_json:
-        for thread in found[:limit]:
-            console.file.write(json.dumps({**asdict(thread), "title": titles[thread.id]}, ensure_ascii=False) + "\n")
+        for thread in listed:
+            console.file.write(json.dumps(asdict(thread), ensure_ascii=False) + "\n")
         return
     if not found:
         console.print("no threads yet: selfhelp chat begins one")
@@ -77,10 +82,8 @@ async def list_threads(settings: Settings, owner: str | None, limit: int, consol
     table = Table(Column("id", no_wrap=True, overflow="fold"), "owner", "title", box=None)
     table.add_column("last news", no_wrap=True)
     table.add_column("status", no_wrap=True)
-    for thread in found[:limit]:
-        table.add_row(
-            thread.id, Text(thread.owner or "–"), Text(titles[thread.id]), _when(thread.updated), thread.status
-        )
+    for thread in listed:
+        table.add_row(thread.id, Text(thread.owner or "–"), Text(thread.title), _when(thread.updated), thread.status)
     console.print(table)
     if len(found) > limit:
         console.print(f"and {len(found) - limit} more: --limit {len(found)}", style="dim")

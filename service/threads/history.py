@@ -44,6 +44,11 @@ class History:
         """Return the passages that were found in a thread, by number."""
         return sources_of((await self.values(thread_id)).get("messages", ()))
 
+    async def waits(self, thread_id: str) -> bool:
+        """Return whether a thread's turn waits for a person."""
+        config = RunnableConfig(configurable={"thread_id": thread_id})
+        return bool((await self._graph.aget_state(config)).interrupts)
+
     async def values(self, thread_id: str) -> Mapping[str, Any]:
         """Return a thread's state."""
         config = RunnableConfig(configurable={"thread_id": thread_id})

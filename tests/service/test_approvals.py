@@ -104,6 +104,26 @@ def test_what_nobody_decided_waits_and_can_be_approved_later(run, model_server, 
     assert "nothing waits to be approved" in again.stderr
 
 
+def test_what_waits_is_found_behind_other_threads(run, model_server, refunds):
+    model_server.will(PLAN, "Hello.", "Refunded.")
+    run("ask", "Refund order 1042.")
+    run("ask", "Hello?")
+    listed = [json.loads(line) for line in run("threads", "list", "--json").stdout.splitlines()]
+    assert [(thread["title"], thread["status"]) for thread in listed] == [
+        ("Hello?", "idle"),
+        ("Refund order 1042.", "waiting"),
+    ]
+    done = run("approve", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert refunds() == ["1042 5.0"]
+
+
+def test_a_persona_that_is_not_there_leaves_no_turn_behind(run, refunds):
+    assert "there is no persona 'nobody'" in run("ask", "Hello?", "--persona", "nobody").stderr
+    assert "nothing waits to be approved" in run("approve").stderr
+    assert run("threads", "list").stdout == "no threads yet: selfhelp chat begins one\n"
+
+
 DYING = TOOLS.replace(
     'return {"refund": order}', 'Path("dead").exists() or (Path("dead").touch(), os.kill(os.getpid(), 9))'
 ).replace("\nfrom pathlib", "\nimport os\nfrom pathlib")
