@@ -59,7 +59,7 @@ def turn(database, model_server):
 
     def run(die=""):
         command = [sys.executable, "-c", TURN, settings, die]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
         assert done.returncode == (-9 if die else 0), done.stderr
         return json.loads(done.stdout) if done.stdout else None
 

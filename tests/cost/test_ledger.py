@@ -153,7 +153,7 @@ def test_two_processes_do_not_slip_past_a_budget_together(database):
     ]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
-    made = [int(process.communicate("go\n", timeout=60)[0]) for process in processes]
+    made = [int(process.communicate("go\n", timeout=200)[0]) for process in processes]
     assert sum(made) == 20
 
 

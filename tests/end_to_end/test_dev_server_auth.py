@@ -159,7 +159,7 @@ async def test_no_path_of_the_server_gives_out_another_s_things(keys, guarded, a
     ]
     needed = {"schedule": "0 0 1 1 *", "assistant_id": "assistant"}
     tried = 0
-    async with httpx2.AsyncClient(base_url=guarded.url, headers=headers, timeout=20) as http:
+    async with httpx2.AsyncClient(base_url=guarded.url, headers=headers, timeout=100) as http:
         for (method, path, filled), body in itertools.product(walk(document["paths"], anns), bodies):
             answer = await http.request(method, filled, json=None if method == "get" else needed | body)
             assert SECRET not in answer.text, (method, path)
@@ -268,7 +268,7 @@ async def test_a_protocol_of_agents_keeps_to_its_caller(keys, guarded, bob, anns
     message = {"role": "user", "messageId": "1", "parts": [{"kind": "text", "text": "whose?"}]}
     call = {"jsonrpc": "2.0", "id": "1", "method": "message/send"}
     headers = {"Authorization": f"Bearer {keys[1]['bob@example.com']}", "Accept": "application/json"}
-    async with httpx2.AsyncClient(base_url=guarded.url, headers=headers, timeout=30) as http:
+    async with httpx2.AsyncClient(base_url=guarded.url, headers=headers, timeout=100) as http:
         others = {**call, "params": {"message": {**message, "contextId": anns["thread_id"]}}}
         answer = await http.post(f"/a2a/{system}", json=others)
         assert SECRET not in answer.text

@@ -187,7 +187,7 @@ def test_the_server_ends_with_the_program_even_during_a_reply(how: str, code: in
     ) as program:
         assert program.stdout
         handle = os.pidfd_open(int(program.stdout.readline()))
-        _, log = program.communicate(timeout=60)
+        _, log = program.communicate(timeout=200)
         assert program.returncode == code
         assert log == ""
     ended, _, _ = select.select([handle], [], [], 30)

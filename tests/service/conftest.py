@@ -37,7 +37,7 @@ def run(environment, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=200,
         )
 
     return selfhelp

@@ -240,7 +240,7 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_and_the_chat_goes_on(environment,
         terminal.type("are you there?\n")
         terminal.read_until("Still here.")
         terminal.type("/quit\n")
-        assert terminal.process.wait(30) == 0
+        assert terminal.process.wait(100) == 0
 
 
 def test_in_a_terminal_the_passages_of_one_long_document_are_counted_as_they_are_embedded(environment, tmp_path):
@@ -253,7 +253,7 @@ def test_in_a_terminal_the_passages_of_one_long_document_are_counted_as_they_are
             terminal.read_until(f"0/{sections}")
             embedding.answer_all()
             terminal.read_until("1 added")
-            assert terminal.process.wait(30) == 0
+            assert terminal.process.wait(100) == 0
 
 
 class Terminal:
@@ -281,7 +281,7 @@ class Terminal:
 
     def read_until(self, text):
         while text not in self._seen:
-            ready, _, _ = select.select([self._master], [], [], 60)
+            ready, _, _ = select.select([self._master], [], [], 120)
             assert ready, f"{text!r} did not come; so far: {self._seen!r}"
             self._seen += self._decoder.decode(os.read(self._master, 4096))
         self._seen = self._seen.split(text, 1)[1]

@@ -109,10 +109,10 @@ def opening(folder, *arguments):
 
 def test_a_first_start_that_is_killed_leaves_nothing_half_made(tmp_path):
     dying = opening(tmp_path, "die")
-    dying.communicate("go\n", timeout=60)
+    dying.communicate("go\n", timeout=200)
     assert dying.returncode == -signal.SIGKILL
     after = opening(tmp_path, "live")
-    _, said = after.communicate("go\n", timeout=60)
+    _, said = after.communicate("go\n", timeout=200)
     assert after.returncode == 0, said
 
 
@@ -121,5 +121,5 @@ def test_processes_that_start_together_on_a_new_folder_wait_for_each_other(tmp_p
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60)[1] for process in processes]
+    said = [process.communicate(timeout=200)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, said

@@ -174,7 +174,7 @@ def test_watch_goes_on_with_what_changes_and_ends_with_ctrl_c(environment, docs,
         (docs / "hours.txt").unlink()
         assert json.loads(watching.stdout.readline())["removed"] == ["hours.txt"]
         watching.send_signal(signal.SIGINT)
-        assert watching.wait(30) == 130
+        assert watching.wait(100) == 130
         assert "Traceback" not in watching.stderr.read()
     finally:
         watching.kill()

@@ -184,7 +184,7 @@ def test_the_page_shows_settings_and_code_that_work(tmp_path):
     (tmp_path / "selfhelp.toml").unlink()
     environment = os.environ | {"PATH": f"{Path(SELFHELP).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        [sys.executable, "-c", snippet], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-c", snippet], check=False, cwd=tmp_path, capture_output=True, text=True, timeout=200,
         env=environment,
     )  # fmt: skip
     assert done.stdout == "42\n", done.stderr

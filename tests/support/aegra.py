@@ -94,7 +94,7 @@ class Aegra:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=self._environment(), stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not self._answers():
             assert self._process.poll() is None, "Aegra ended"
             assert time.monotonic() < deadline, "Aegra does not answer"

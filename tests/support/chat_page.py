@@ -25,7 +25,7 @@ from tests.support.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
-DEADLINE = 60.0
+DEADLINE = 120.0
 
 expect.set_options(timeout=30_000)
 
@@ -91,7 +91,7 @@ class Service:
     def selfhelp(self, *arguments: str) -> str:
         command = [SELFHELP, *arguments]
         done = subprocess.run(
-            command, check=False, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60
+            command, check=False, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=200
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -15,7 +15,7 @@ import httpx2
 
 from tests.support.ports import free_port
 
-_DEADLINE = 60.0
+_DEADLINE = 120.0
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def serve(server: ModelServer) -> Iterator[ModelServer]:
 
     runner.startup = startup  # type: ignore[method-assign]
     thread.start()
-    assert started.wait(20), "the scripted model server did not start"
+    assert started.wait(60), "the scripted model server did not start"
     server.port = runner.servers[0].sockets[0].getsockname()[1]
     try:
         yield server

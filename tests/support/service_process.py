@@ -72,7 +72,7 @@ class ServiceProcess:
         with suppress(ProcessLookupError):
             process.send_signal(signal_number)
         try:
-            process.wait(30)
+            process.wait(100)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -98,7 +98,7 @@ class ServiceProcess:
 
     def client(self, **options: object) -> httpx.Client:
         """Return a client of the service."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, **options)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=100, **options)  # type: ignore[arg-type]
 
     def _answers(self) -> bool:
         assert self.process, "the service was started"

@@ -17,7 +17,7 @@ from examples.shop.ledger import effects, prepare
 from tests.support.ports import free_port
 
 _ROOT = Path(__file__).parents[2]
-_DEADLINE = 60.0
+_DEADLINE = 120.0
 
 
 class Backend:
@@ -37,7 +37,7 @@ class Backend:
             environment["SHOP_TOKEN"] = self.token
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=log, stderr=log)
-        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=100)
         self.until_ready()
 
     def until_ready(self) -> None:

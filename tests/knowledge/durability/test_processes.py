@@ -83,7 +83,7 @@ async def test_processes_that_share_a_server_index_side_by_side_and_lose_nothing
             assert process.stdout
             process.stdout.readline()
         for process in running:
-            process.communicate(b"\n", timeout=100)
+            process.communicate(b"\n", timeout=200)
         assert [process.returncode for process in running] == [0, 0]
         base = await KnowledgeBase.open(tmp_path / "index", hashing(), server=partial(chroma_server, url))
         assert_consistent(base)

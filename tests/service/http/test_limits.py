@@ -26,7 +26,7 @@ async def client(settings):
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=30) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=100) as client,
     ):
         yield client
 

@@ -286,5 +286,5 @@ def test_a_stream_of_openai_s_is_told_that_its_process_ends(new_service, model):
             *_, last = [line for line in lines if line]
         gate.set()
         assert "about to end" in last
-        service.process.wait(30)
+        service.process.wait(100)
         assert "Traceback" not in service.log

@@ -96,7 +96,7 @@ def running(folder: Path, model_url: str) -> Iterator[Service]:
         yield service
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(100)
 
 
 def _answers(service: Service) -> bool:

@@ -278,7 +278,7 @@ def test_a_write_that_a_person_approves_is_done(client, model, service):
     rules = {"role": "system", "content": "Be brief."}
     answer = client.chat.completions.create(model="helpdesk", messages=[rules, user("Note c.")])
     run = f"/api/runs/{answer.selfhelp['waiting']['run_id']}"
-    with httpx2.Client(base_url=service.url.removesuffix("/v1"), trust_env=False, timeout=30) as http:
+    with httpx2.Client(base_url=service.url.removesuffix("/v1"), trust_env=False, timeout=100) as http:
         decided = http.post(f"{run}/decisions", json={"decisions": [{"type": "approve"}]})
         assert decided.status_code == 202, decided.text
         joined = http.get(f"{run}/join").json()

@@ -56,7 +56,7 @@ LIMITS = settings(max_examples=60)
 @pytest.fixture
 def post(service, model):
     model.repeat = lambda _: Reply("Yes.")
-    with httpx2.Client(base_url=service.url, trust_env=False, timeout=60) as http:
+    with httpx2.Client(base_url=service.url, trust_env=False, timeout=100) as http:
         yield lambda path, body: http.post(path, content=body, headers={"Content-Type": "application/json"})
 
 

@@ -21,7 +21,7 @@ def test_answers_streams_models_and_errors(node_modules, service, model):
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)

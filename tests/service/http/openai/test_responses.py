@@ -30,7 +30,7 @@ def prompts(model):
 
 @pytest.fixture
 def page(service):
-    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=60) as page:
+    with httpx2.Client(base_url=service.url.removesuffix("v1"), trust_env=False, timeout=100) as page:
         yield page
 
 
