@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import LOGGING_CONFIG
 
-from agent.errors import SettingsError
+from agent.errors import SelfhelpError, SettingsError
 from agent.serving import is_loopback
 from agent.settings import Settings, load_settings
 from service.records.database import open_database
@@ -24,6 +25,10 @@ from service.records.keys import Keys
 _KEEP_ALIVE = 30  # seconds that an idle connection is kept
 _LAST_WORDS = 15  # seconds that requests under way have to end
 _START = 60  # seconds that a worker may need before it answers its parent
+
+
+class CannotListen(SelfhelpError):
+    """An address that cannot be listened on."""
 
 
 def serve(settings: Settings, host: str, port: int, workers: int, proxies: str | None) -> None:
@@ -38,8 +43,10 @@ def serve(settings: Settings, host: str, port: int, workers: int, proxies: str |
 
     Raises:
         SettingsError: the service would be open to others without a key.
+        CannotListen: another program has the port, or it may not be had.
     """
     asyncio.run(_refuse_open_door(settings, host))
+    _try_out(host, port)
     with _counting_together() if workers > 1 else nullcontext():
         _run(host, port, workers, proxies)
 
@@ -91,6 +98,18 @@ class WithoutQuery(logging.Filter):
                 for part in record.args
             )
         return True
+
+
+def _try_out(host: str, port: int) -> None:
+    """Say at once that a port cannot be had: uvicorn finds out after all has been loaded."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except OSError as error:
+        raise CannotListen(
+            f"port {port} of {host} cannot be listened on: {error.strerror}. Choose another with --host and --port"
+        ) from None
 
 
 async def _refuse_open_door(settings: Settings, host: str) -> None:

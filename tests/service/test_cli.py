@@ -8,6 +8,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -285,3 +286,12 @@ class Terminal:
             assert ready, f"{text!r} did not come; so far: {self._seen!r}"
             self._seen += self._decoder.decode(os.read(self._master, 4096))
         self._seen = self._seen.split(text, 1)[1]
+
+
+def test_a_port_that_another_program_has_is_said(run):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = run("serve", "--port", str(port))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: port {port} of 127.0.0.1 cannot be listened on: Address already in use.")
+    assert "Started server process" not in done.stderr
