@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 # Part of every document's hash: raise it when documents are to be split anew.
-SPLITTING = 2
+SPLITTING = 3
 # Chunks that are written together. More wait for nothing: what is ready when the writer is, is written.
 MOST_WRITTEN = 1000
 # Texts in one call of an embedder here, and of one behind the network, whose answers are also waited for side by side.

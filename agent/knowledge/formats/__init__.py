@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,8 @@ from agent.untrusted import visible
 __all__ = ["KINDS", "Unreadable", "kind_of", "split"]
 
 _BETWEEN_PAGES = "\n\n"
+# `visible` would make line ends of them, at which no editor begins a line.
+_UNCOUNTED_LINE_ENDS = re.compile("[\v\f\x85\u2028\u2029]")
 
 
 def split(content: bytes, name: str, kind: str, *, charset: str | None = None) -> list[Chunk]:
@@ -43,7 +46,7 @@ def split(content: bytes, name: str, kind: str, *, charset: str | None = None) -
 
 
 def _as_it_stands(content: bytes, charset: str | None) -> Converted:
-    return Converted("", [decoded(content, charset)])
+    return Converted("", [_UNCOUNTED_LINE_ENDS.sub(" ", decoded(content, charset))])
 
 
 def _by_lines(chunks: Iterable[Chunk], _pages: Sequence[str]) -> list[Chunk]:

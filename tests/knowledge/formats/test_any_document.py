@@ -8,7 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agent.knowledge.chunks import LIMIT, LONGEST_HEADING, OVERLAP, Chunk
@@ -69,13 +69,16 @@ def chunks_of(content: bytes, kind: str) -> list[Chunk]:
 class TestAnyText:
     @given(document=DOCUMENTS)
     def test_is_given_back_whole_by_offsets_and_lines(self, kind, document: str) -> None:
-        given, document = document, visible(document)
+        given, document = document, re.sub("[\v\f\x85\u2028\u2029]", " ", document)
+        lines = [visible(line) for line in re.split(r"\r\n?|\n", document)]
+        document = visible(document)
+        assume(len(lines) == len(re.split(r"\r\n?|\n", document)))  # "\r\0\n" is the exception
         covered = bytearray(len(document))
-        lines = re.split(r"\r\n?|\n", document)
         for chunk in split(given.encode(), "notes.txt", kind):
             assert chunk.text == document[chunk.start : chunk.end] == chunk.text.strip() != ""
-            assert chunk.text.splitlines()[0] in lines[chunk.first_line - 1]
-            assert re.split(r"\r\n?|\n", chunk.text)[-1] in lines[chunk.last_line - 1]
+            first, *_, last = re.split(r"\r\n?|\n", chunk.text) * 2
+            assert first in lines[chunk.first_line - 1]
+            assert last in lines[chunk.last_line - 1]
             covered[chunk.start : chunk.end] = b"x" * len(chunk.text)
         assert all(seen or character.isspace() for seen, character in zip(covered, document, strict=True))
 
@@ -88,6 +91,12 @@ class TestAnyText:
         for before, after in pairwise(chunks):
             assert before.start < after.start
             assert before.end - after.start <= (OVERLAP if before.heading == after.heading else 0)
+
+
+@pytest.mark.parametrize("kind", QUOTED)
+def test_a_form_feed_begins_no_line(kind) -> None:
+    [*_, last] = split(f"one,1\n\f\n{'word,1' * 200}\f\nlast,1".encode(), "notes.txt", kind)
+    assert (last.text[-6:], last.last_line) == ("last,1", 4)
 
 
 @pytest.mark.parametrize("kind", KINDS)
