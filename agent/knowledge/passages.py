@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from agent.knowledge.chunks import NEWLINE
 from agent.knowledge.lookup import Placed
 from agent.knowledge.words import telling
 from agent.state import Passage
@@ -37,14 +38,21 @@ def joined(passages: Sequence[Passage], around: Callable[[str], list[Placed]]) -
 def _merged(passage: Passage, places: Sequence[Placed]) -> Passage:
     """Return a passage with its neighbours in it. What two of them repeat stands there once."""
     text, end = "", places[0].start
-    for place in places:
-        gap = "\n\n" if text and place.start > end else ""
+    for before, place in pairwise([places[0], *places]):
+        gap = _gap(before.passage, place.passage) if place.start > end else ""
         text += gap + place.passage.text[max(0, end - place.start) :]
         end = max(end, place.end)
     first, last = places[0].passage, places[-1].passage
     return passage.model_copy(
         update={"text": text, "first_line": first.first_line, "last_line": last.last_line, "page": first.page}
     )
+
+
+def _gap(before: Passage, after: Passage) -> str:
+    """Return the blanks between two passages of a document, with as many line ends as stand there."""
+    if before.last_line is None or after.first_line is None:
+        return "\n\n"
+    return "\n" * (after.first_line - before.last_line) or " "
 
 
 def within(passages: Sequence[Passage], tokens: int) -> list[Passage]:
@@ -99,5 +107,5 @@ def telling_sentences(text: str, query: str, most: int) -> str:
 
 def _shortened(passage: Passage, end: int) -> Passage:
     text = passage.text[:end].rstrip()
-    last_line = passage.first_line and passage.first_line + text.count("\n")
+    last_line = passage.first_line and passage.first_line + len(NEWLINE.findall(text))
     return passage.model_copy(update={"text": text, "last_line": last_line})

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 
 import pytest
 from blockbuster import blockbuster_ctx
@@ -178,6 +179,23 @@ async def test_the_weight_of_meaning_can_be_set(tmp_path, docs) -> None:
         await base.index(docs)
         assert names(await base.search("rods Utrecht"))[0] == first
         await base.close()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("gap", [1, 4])
+async def test_joined_and_shortened_passages_tell_their_lines(tmp_path, end, gap) -> None:
+    rows = [f"row{n},{'and this. ' * 12}" for n in range(60)]
+    docs = write(tmp_path / "docs", {"table.csv": (end * gap).join(["name,text", *rows])})
+    lines = re.split(r"\r\n|\r|\n", (docs / "table.csv").read_bytes().decode())
+    base = await KnowledgeBase.open(tmp_path / "index", None)
+    await base.index(docs)
+    for tokens in (100, 300, 1000):
+        [passage] = await base.search("row30", k=1, neighbours=1, tokens=tokens)
+        quoted = re.split(r"\r\n|\r|\n", passage.text)
+        of_file = lines[passage.first_line - 1 : passage.last_line]
+        assert [line.strip() for line in quoted[:-1]] == [line.strip() for line in of_file[:-1]]
+        assert of_file[-1].startswith(quoted[-1])
+    await base.close()
 
 
 @pytest.mark.parametrize("query", ["", "  \n", "🙂", '"', "?!*()", "\0", "\ud83d"])
