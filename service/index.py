@@ -71,7 +71,7 @@ async def index_sources(
             if wish.rebuild and not as_json:
                 passages = sum(source.chunks for source in await base.sources())
                 console.print(f"{passages} passages rebuilt")
-            indexing = _Indexing(base, sources, engine, wish.prune, console, as_json)
+            indexing = _Indexing(base, sources, engine, wish, console, as_json)
             # A watch begins with all that is on this machine.
             now = [source for source in sources if not (wish.watch and isinstance(source, OnDisk))]
             complete = all([await indexing.index(source) for source in now])
@@ -90,12 +90,12 @@ class _Indexing:
     base: KnowledgeBase
     sources: dict[Source, SourceSettings]
     engine: Engine
-    prune: bool
+    wish: Wish
     console: Console
     as_json: bool
 
     async def index(self, source: Source) -> bool:
-        """Index one source and report. A source that is missing does not keep others from their turn."""
+        """Index one source and report. One that is missing or empty does not keep others, or a watch, from going on."""
         wanted = self.sources[source]
         try:
             with bars(Console(stderr=True, quiet=self.as_json)) as bar:
@@ -103,13 +103,13 @@ class _Indexing:
                     source,
                     collection=wanted.collection,
                     owner=wanted.owner,
-                    prune=self.prune,
+                    prune=self.wish.prune,
                     engine=self.engine,
                     progress=bar(f"Indexing {wanted.at}"),
                     embedding=bar("Embedding passages"),
                 )
         except NoDocuments as error:
-            if len(self.sources) == 1:
+            if len(self.sources) == 1 and not self.wish.watch:
                 raise
             indexed = IndexReport(failed=[(wanted.at, str(error))])
         if self.as_json:

@@ -173,6 +173,14 @@ def test_watch_goes_on_with_what_changes_and_ends_with_ctrl_c(environment, docs,
         assert json.loads(watching.stdout.readline())["added"] == ["new.md"]
         (docs / "hours.txt").unlink()
         assert json.loads(watching.stdout.readline())["removed"] == ["hours.txt"]
+        for path in docs.iterdir():
+            path.unlink()
+        while "holds no document" not in (line := watching.stdout.readline()):
+            assert line
+        write(docs, {"first.md": "# First\n\nAfter all others."})
+        while not (added := json.loads(watching.stdout.readline())["added"]):
+            continue
+        assert added == ["first.md"]
         watching.send_signal(signal.SIGINT)
         assert watching.wait(100) == 130
         assert "Traceback" not in watching.stderr.read()
