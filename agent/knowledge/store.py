@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
@@ -202,7 +202,7 @@ class Store:
             db.execute("REPLACE INTO meta VALUES ('rebuilding', ?)", [rebuilding])
 
     def intend(self, keys: Iterable[str]) -> None:
-        """Record keys as garbage, before their vectors are stored: they stay it unless `replace` follows.
+        """Record keys as being in doubt, before their vectors are stored: they stay so unless `replace` follows.
 
         From here on, until it is closed, the vector index counts as one that a crash may have damaged.
         """
@@ -211,7 +211,7 @@ class Store:
             db.executemany("INSERT OR IGNORE INTO garbage VALUES (?)", [(key,) for key in keys])
 
     def replace(self, documents: Iterable[tuple[Document, Mapping[str, Chunk]]], vectors: Mapping[str, Vector]) -> None:
-        """Put documents in the place of their older versions. Chunks that only the older ones have become garbage.
+        """Put documents in the place of their older versions. Chunks that only the older ones have are in doubt then.
 
         Args:
             documents: each document with its chunks by key.
@@ -227,7 +227,7 @@ class Store:
             )
 
     def remove(self, collection: str, source: str, names: Iterable[str]) -> None:
-        """Remove documents of a source; their chunks become garbage."""
+        """Remove documents of a source; their chunks are in doubt then."""
         with self._database.writing() as db:
             for name in names:
                 place = [collection, source, name]
@@ -238,13 +238,24 @@ class Store:
                 )
                 db.execute("DELETE FROM documents WHERE collection = ? AND source = ? AND name = ?", place)
 
-    def garbage(self) -> list[str]:
-        """Return the keys whose vectors are to be deleted."""
+    def doubted(self, most: int) -> list[str]:
+        """Return keys whose vectors may not be in the vector index as they are here."""
         with self._database.reading() as db:
-            return [key for (key,) in db.execute("SELECT key FROM garbage")]
+            return [key for (key,) in db.execute("SELECT key FROM garbage LIMIT ?", [most])]
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop keys from the garbage, as their vectors are deleted."""
+    def entries_of(self, keys: Sequence[str]) -> list[Entry]:
+        """Return those of the chunks that there are, with their vectors."""
+        with self._database.reading() as db:
+            rows = db.execute(
+                """SELECT chunks.key, vectors.value, collection, source, kind, owner, modified
+                FROM json_each(?) AS wanted CROSS JOIN chunks ON chunks.key = wanted.value
+                CROSS JOIN vectors ON chunk = chunks.id CROSS JOIN documents ON documents.id = document""",
+                [json.dumps(keys)],
+            )
+            return [Entry(key, _vector(value), *rest) for key, value, *rest in rows]
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Take keys out of doubt, as the vector index has been brought in line."""
         with self._database.writing() as db:
             db.executemany("DELETE FROM garbage WHERE key = ?", [(key,) for key in keys])
 

@@ -33,8 +33,8 @@ class VectorsFailed(SelfhelpError):
 class Writer:
     """Writes to store and vector index. Threads may share it; every method blocks.
 
-    A new chunk's key counts as garbage until its document is replaced, in one transaction of the store. So where the
-    process dies in between, the next one deletes the vectors that nothing refers to.
+    A chunk's key is in doubt from before its vector is written until its document is replaced, in one transaction of
+    the store. So where the process dies in between, the next one puts what the store has of it in the vector index.
 
     Args:
         database: the store's file.
@@ -79,7 +79,7 @@ class Writer:
                 entries, missing = self._entries(documents, vectors)
                 if missing:
                     return missing
-                self._store.intend(list(vectors))
+                self._store.intend([entry.key for entry in entries])
                 with _explained():
                     self._index.upsert(entries)
             self._store.replace(documents, vectors)
@@ -93,7 +93,7 @@ class Writer:
             self._sweep()
 
     def sweep(self) -> None:
-        """Delete the vectors of chunks that are no more, such as a killed process left behind."""
+        """Bring the vector index in line with the store, where a killed process has left it behind or ahead."""
         with self.exclusive():
             self._sweep()
 
@@ -144,13 +144,14 @@ class Writer:
         self.expect(*vectors)
 
     def _sweep(self) -> None:
-        if not (garbage := self._store.garbage()):
-            return
-        if self._index:
-            self._store.intend(garbage)
-            with _explained():
-                self._index.delete(garbage)
-        self._store.forget(garbage)
+        while doubted := self._store.doubted(REFILL_BATCH):
+            if self._index:
+                self._store.intend(())
+                kept = self._store.entries_of(doubted)
+                with _explained():
+                    self._index.upsert(kept)
+                    self._index.delete(list({*doubted} - {entry.key for entry in kept}))
+            self._store.settle(doubted)
 
     def _entries(self, documents: Sequence[Prepared], vectors: Mapping[str, Vector]) -> tuple[list[Entry], list[str]]:
         """Return what the vector index is to hold of documents, and the keys of chunks that have no vector."""

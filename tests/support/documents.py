@@ -75,6 +75,6 @@ def assert_consistent(base: KnowledgeBase) -> None:
         with_vector = {key for (key,) in db.execute("SELECT key FROM chunks JOIN vectors ON chunk = chunks.id")}
     assert parts.index is not None
     assert set(parts.index._collection.get(include=[])["ids"]) == keys == with_vector
-    assert parts.store.garbage() == []
+    assert parts.store.doubted(1) == []
     with parts.database.writing() as db:
         db.execute("INSERT INTO words (words) VALUES ('integrity-check')")

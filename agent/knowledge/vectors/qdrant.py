@@ -73,7 +73,7 @@ class QdrantIndex:
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete the vectors of these keys; those that are not there do not matter."""
-        if self._is_there():
+        if keys and self._is_there():
             self._client.delete(self._name, [_id(key) for key in keys])
 
     def search(self, vector: Vector, k: int, where: Filter | None) -> dict[str, float]:

@@ -12,6 +12,7 @@ import pytest
 
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.database import Database
+from agent.knowledge.filters import Filter
 from tests.knowledge.durability.dying import ROOT, killed_in
 from tests.support.documents import assert_consistent, hashing, names, write
 
@@ -136,5 +137,33 @@ async def test_a_rebuild_that_was_killed_embeds_only_the_rest(tmp_path) -> None:
     base = await KnowledgeBase.open(tmp_path / "index", rest, rebuild=True)
     assert len(rest.embeddings.embedded) == 10
     assert names(await base.search("page 7", k=1)) == ["7.md"]
+    assert_consistent(base)
+    await base.close()
+
+
+KILLED_WHILE_A_DOCUMENT_CHANGES_HANDS = """
+import asyncio, os, sys
+from pathlib import Path
+from agent.knowledge.base import KnowledgeBase
+from tests.support.documents import hashing
+
+async def index():
+    base = await KnowledgeBase.open(Path(sys.argv[1]), hashing())
+    base._parts.store.replace = lambda *_: os.kill(os.getpid(), 9)
+    await base.index(sys.argv[2], owner="ann")
+
+asyncio.run(index())
+"""
+
+
+async def test_a_kill_while_a_document_changes_hands_leaves_its_vectors_with_its_owner(tmp_path) -> None:
+    docs = write(tmp_path / "docs", {"stores.txt": "The store in Utrecht."})
+    base = await KnowledgeBase.open(tmp_path / "index", hashing())
+    await base.index(docs)
+    await base.close()
+    assert killed_in(KILLED_WHILE_A_DOCUMENT_CHANGES_HANDS, tmp_path / "index", docs)
+    base = await KnowledgeBase.open(tmp_path / "index", hashing())
+    assert (await base.index(docs)).unchanged == ["stores.txt"]
+    assert len(base._parts.index.search(await hashing().aembed_query("store"), 1, Filter())) == 1
     assert_consistent(base)
     await base.close()

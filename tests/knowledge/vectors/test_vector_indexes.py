@@ -118,6 +118,7 @@ def test_what_is_put_again_is_replaced(index: VectorIndex) -> None:
 
 def test_what_is_deleted_is_found_no_more(index: VectorIndex) -> None:
     index.upsert(around_a_circle(4))
+    index.delete([])
     index.delete([key(0), key(2), key(99)])
     assert index.count() == 2
     assert set(index.search(EAST, 10, None)) == {key(1), key(3)}
