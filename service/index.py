@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
@@ -65,41 +65,44 @@ async def index_sources(
         )
     sources = {await source_of(each): each for each in wanted}
     async with open_engine(wish.engine, wish.workers) as engine:
-        with progress(Console(stderr=True, quiet=as_json), "Preparing") as report:
-            base = await open_base(settings, rebuild=wish.rebuild, progress=report)
-        try:
-            if wish.rebuild and not as_json:
-                passages = sum(source.chunks for source in await base.sources())
-                console.print(f"{passages} passages rebuilt")
-            indexing = _Indexing(base, sources, engine, wish, console, as_json)
-            # A watch begins with all that is on this machine.
-            now = [source for source in sources if not (wish.watch and isinstance(source, OnDisk))]
-            complete = all([await indexing.index(source) for source in now])
-            if wish.watch:
-                Console(stderr=True, quiet=as_json).print(Text("watching for changes; Ctrl-C ends it", style="dim"))
-                async for touched in changes(list(sources)):
-                    for source in touched:
-                        await indexing.index(source)
-        finally:
-            await base.close()
+        indexing = _Indexing(settings, sources, engine, wish, console, as_json)
+        # A watch begins with all that is on this machine.
+        now = [source for source in sources if not (wish.watch and isinstance(source, OnDisk))]
+        complete = await indexing.index(now, rebuild=wish.rebuild)
+        if wish.watch:
+            Console(stderr=True, quiet=as_json).print(Text("watching for changes; Ctrl-C ends it", style="dim"))
+            async for touched in changes(list(sources)):
+                await indexing.index(touched)
     return complete
 
 
 @dataclass(frozen=True)
 class _Indexing:
-    base: KnowledgeBase
+    settings: Settings
     sources: dict[Source, SourceSettings]
     engine: Engine
     wish: Wish
     console: Console
     as_json: bool
 
-    async def index(self, source: Source) -> bool:
+    async def index(self, sources: Collection[Source], *, rebuild: bool = False) -> bool:
+        """Index sources and report. The base is open for that long only, so that a watch leaves it to others."""
+        with progress(Console(stderr=True, quiet=self.as_json), "Preparing") as report:
+            base = await open_base(self.settings, rebuild=rebuild, progress=report)
+        try:
+            if rebuild and not self.as_json:
+                passages = sum(source.chunks for source in await base.sources())
+                self.console.print(f"{passages} passages rebuilt")
+            return all([await self._index(source, base) for source in sources])
+        finally:
+            await base.close()
+
+    async def _index(self, source: Source, base: KnowledgeBase) -> bool:
         """Index one source and report. One that is missing or empty does not keep others, or a watch, from going on."""
         wanted = self.sources[source]
         try:
             with bars(Console(stderr=True, quiet=self.as_json)) as bar:
-                indexed = await self.base.index(
+                indexed = await base.index(
                     source,
                     collection=wanted.collection,
                     owner=wanted.owner,

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.errors import SelfhelpError
 from agent.knowledge.documents import IndexReport, NoDocuments, Source
 from agent.knowledge.embedders import Embedder
 from agent.knowledge.engines import Engine, open_engine
@@ -42,12 +43,15 @@ EVERYBODYS = Filter()
 
 
 class KnowledgeBase:
-    """Collections of documents in one directory. Threads and event loops may share it; open it once per directory."""
+    """Collections of documents in one directory. Threads, event loops and processes may share it.
+
+    Open it once per directory in a process.
+    """
 
     def __init__(self, parts: Parts, embedder: Embedder | None, dense_weight: float) -> None:
         self._parts = parts
         self._lookup = Lookup(parts.database)
-        self._nearest = Nearest(parts.database, parts.index) if parts.index else None
+        self._nearest = Nearest(parts.database, parts.index)
         self._embedder = embedder
         self._dense_weight = dense_weight
 
@@ -73,7 +77,7 @@ class KnowledgeBase:
             progress: told how many passages of how many are rebuilt or mended.
 
         Raises:
-            InUse: another process has it open.
+            InUse: another process has it open, and its vectors are to be made anew.
             EmbedderChanged: its vectors are another embedder's.
             IndexUnusable: the directory cannot be used, or what is in it is no index.
         """
@@ -273,9 +277,13 @@ class KnowledgeBase:
         return list(islice(distinct(ranked(found.passages, near, found.words, self._dense_weight)), k))
 
     def _near(self, vector: Vector | None, where: Filter) -> dict[str, float]:
-        if self._nearest is None or vector is None:
+        if vector is None:
             return {}
         self._parts.writer.expect(vector)
+        try:
+            self._parts.writer.catch_up()
+        except SelfhelpError as error:
+            logger.warning("what another process has indexed is found by its words only: %s", error)
         try:
             return self._nearest.search(vector, CANDIDATES, where)
         except Exception as error:  # noqa: BLE001 - whatever a vector database raises, words can still be looked up

@@ -1,4 +1,4 @@
-"""One process at a time: a lock on a folder, and who holds it."""
+"""The process that a folder belongs to: a lock, and who holds it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agent.errors import SelfhelpError
 
 
 class InUse(SelfhelpError):
-    """A knowledge base that another process has open."""
+    """A knowledge base of which another process has the vector index open, where that is wanted for oneself."""
 
 
 class FolderLock:
@@ -30,27 +30,40 @@ class FolderLock:
         self._holder = folder / "lock.json"
         self._lock = FileLock(folder / "lock", thread_local=False)
 
-    def acquire(self) -> None:
-        """Take the lock, and leave word of who has it.
+    @property
+    def is_held(self) -> bool:
+        """Whether this process has the lock."""
+        return self._lock.is_locked
 
-        Raises:
-            InUse: another has it, with who that is.
-        """
+    def acquire(self) -> bool:
+        """Take the lock unless another has it, leaving word of who it is now, and return whether it is this process."""
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise InUse(
-                f"the knowledge base in {self._folder} is in use by {self._described()}. Wait for it or end it; for "
-                "several processes at once run `chroma run` and set SELFHELP_CHROMA_URL"
-            ) from None
+            return False
         command = " ".join((Path(sys.argv[0]).name, *sys.argv[1:2]))
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "command": command}
         # Where a full disk does not take the note, the lock holds all the same.
         with suppress(OSError):
             self._holder.write_text(json.dumps(holder), encoding="utf-8")
+        return True
+
+    def expect(self) -> None:
+        """Hold this process to having the lock.
+
+        Raises:
+            InUse: another has it, with who that is.
+        """
+        if not self.is_held:
+            raise InUse(
+                f"the knowledge base in {self._folder} is in use by {self._described()}. Its vectors are made by one "
+                "process alone: wait for that one or end it"
+            )
 
     def release(self) -> None:
-        """Let go of the lock."""
+        """Let go of the lock, where this process has it."""
+        if not self.is_held:
+            return
         self._holder.unlink(missing_ok=True)
         self._lock.release()
 

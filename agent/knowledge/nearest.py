@@ -26,10 +26,10 @@ class Nearest:
 
     Args:
         database: the knowledge base's file.
-        index: the vector index.
+        index: the vector index; None where another process has it open.
     """
 
-    def __init__(self, database: Database, index: VectorIndex) -> None:
+    def __init__(self, database: Database, index: VectorIndex | None) -> None:
         self._database = database
         self._index = index
 
@@ -41,6 +41,8 @@ class Nearest:
             k: the most to return.
             where: which may be found.
         """
+        if self._index is None:
+            return self._scan(vector, k, where)
         with self._database.reading() as db:
             counts = self._database.counts(db, where)
         if counts.kept == counts.every:

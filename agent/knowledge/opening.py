@@ -1,4 +1,4 @@
-"""Opening a knowledge base: alone, with vectors of the right embedder, and mended where it was damaged."""
+"""Opening a knowledge base: with vectors of the right embedder, and mended where it was damaged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -53,9 +53,9 @@ class Parts:
         database: the file.
         store: documents, chunks and vectors in it.
         writer: writes store and index.
-        index: the vector index; None where there is no embedder.
-        chroma: Chroma's folder, where the index is kept in one.
-        lock: keeps other processes out, where they may not read meanwhile.
+        index: the vector index; None where there is no embedder, or another process has it open.
+        chroma: Chroma's folder, where this process has it open.
+        lock: of the process that has Chroma's folder open; None where the vectors are on a server.
     """
 
     database: Database
@@ -67,8 +67,8 @@ class Parts:
     _is_closed: bool = False
 
     def close(self) -> None:
-        """Close everything, after what is being written. What is closed may be closed again."""
-        with self.writer.exclusive():
+        """Close everything, after what this process is writing. What is closed may be closed again."""
+        with self.writer.idle():
             if self._is_closed:
                 return
             self._is_closed = True
@@ -87,13 +87,15 @@ class Parts:
 def open_parts(directory: Path, embedder: Embedder | None, server: OpenServer | None) -> Parts:
     """Open what a directory holds; a damaged Chroma folder is taken away.
 
+    One process has Chroma's folder open. Another one then compares the vectors in the store, and writes to the store
+    only: what it writes is in doubt there, until the one that has the folder takes it over.
+
     Args:
         directory: the directory; it is made if need be.
         embedder: whose vectors it is to have, if any.
         server: opens the index of a vector database, where there is one; a Chroma folder is used when None.
 
     Raises:
-        InUse: another process has it open.
         IndexUnusable: the directory cannot be used, or what is in it is no index.
     """
     # The store opens its file again and again, and the working directory may change.
@@ -103,8 +105,7 @@ def open_parts(directory: Path, embedder: Embedder | None, server: OpenServer | 
         try:
             directory.mkdir(parents=True, exist_ok=True)
             lock = None if server else FolderLock(directory)
-            if lock:
-                lock.acquire()
+            if lock and lock.acquire():
                 undo.callback(lock.release)
             database = Database(directory / "knowledge.sqlite")
             undo.callback(database.close)
@@ -118,13 +119,13 @@ def open_parts(directory: Path, embedder: Embedder | None, server: OpenServer | 
         index, chroma = None, None
         if embedder and server:
             index = server(name=f"selfhelp-{database.meta('id')}")
-        elif embedder:
+        elif embedder and lock and lock.is_held:
             chroma = directory / "chroma"
             _take_away_damaged(chroma, database, store)
             index = _opened(chroma)
-        alone = FileLock(directory / "writing.lock", thread_local=False) if server else nullcontext()
         undo.pop_all()
-    return Parts(database, store, Writer(database, store, index, alone), index, chroma, lock)
+    alone = FileLock(directory / "writing.lock", thread_local=False)
+    return Parts(database, store, Writer(database, store, index, alone, embeds=bool(embedder)), index, chroma, lock)
 
 
 def _take_away_damaged(chroma: Path, database: Database, store: Store) -> None:
@@ -162,7 +163,10 @@ async def settle(parts: Parts, embedder: Embedder | None, progress: Progress | N
 
     Raises:
         EmbedderChanged: the vectors are another's, and no rebuild is asked for.
+        InUse: they are to be made anew, and another process has the index open.
     """
+    if parts.lock and (rebuild or await asyncio.to_thread(parts.database.meta, "embedder") is None):
+        await asyncio.to_thread(parts.lock.expect)
     if rebuild or await asyncio.to_thread(_is_anothers, parts, embedder):
         await _embed_all(parts, embedder, progress)
     await asyncio.to_thread(parts.writer.sweep)

@@ -166,11 +166,12 @@ class Store:
         return rows[-1][0] if rows else after, [Entry(key, _vector(value), *rest) for _, key, value, *rest in rows]
 
     def sample(self, most: int) -> dict[str, Vector]:
-        """Return vectors by key, picked at random."""
+        """Return vectors by key, picked at random among those that the vector index has."""
         with self._database.reading() as db:
             rows = db.execute(
                 "SELECT key, value FROM vectors JOIN chunks ON chunks.id = chunk "
-                "WHERE chunk IN (SELECT chunk FROM vectors ORDER BY random() LIMIT ?)",
+                "WHERE chunk IN (SELECT chunk FROM vectors ORDER BY random() LIMIT ?) "
+                "AND key NOT IN (SELECT key FROM garbage)",
                 [most],
             )
             return {key: _vector(value) for key, value in rows}
@@ -210,17 +211,25 @@ class Store:
             db.execute("DELETE FROM meta WHERE name = 'closed'")
             db.executemany("INSERT OR IGNORE INTO garbage VALUES (?)", [(key,) for key in keys])
 
-    def replace(self, documents: Iterable[tuple[Document, Mapping[str, Chunk]]], vectors: Mapping[str, Vector]) -> None:
+    def replace(
+        self,
+        documents: Iterable[tuple[Document, Mapping[str, Chunk]]],
+        vectors: Mapping[str, Vector],
+        *,
+        in_doubt: bool = False,
+    ) -> None:
         """Put documents in the place of their older versions. Chunks that only the older ones have are in doubt then.
 
         Args:
             documents: each document with its chunks by key.
             vectors: vectors of the chunks that are new, by key.
+            in_doubt: whether the vector index has yet to take over their chunks.
         """
+        mark = "INSERT OR IGNORE INTO garbage VALUES (?)" if in_doubt else "DELETE FROM garbage WHERE key = ?"
         with self._database.writing() as db:
             for document, chunks in documents:
                 _replace(db, document, chunks)
-                db.executemany("DELETE FROM garbage WHERE key = ?", [(key,) for key in chunks])
+                db.executemany(mark, [(key,) for key in chunks])
             db.executemany(
                 "INSERT OR IGNORE INTO vectors SELECT id, ? FROM chunks WHERE key = ?",
                 ((_blob(vector), key) for key, vector in vectors.items()),

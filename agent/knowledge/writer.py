@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
 
 from agent.errors import SelfhelpError
 from agent.knowledge.chunks import Chunk
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from agent.knowledge.vectors import Vector
 
 REFILL_BATCH = 2000
+# A search waits for it: about a second.
+CAUGHT_UP_AT_ONCE = 500
 REMEDY = "run selfhelp index --rebuild"
 
 Prepared = tuple[Document, Mapping[str, Chunk]]
@@ -39,17 +43,21 @@ class Writer:
     Args:
         database: the store's file.
         store: the truth.
-        index: the vectors; None where there is no embedder.
-        alone: keeps other processes from writing meanwhile, where they may.
+        index: the vectors; None where there is no embedder, or another process has the index open.
+        alone: keeps other processes from writing meanwhile.
+        embeds: whether there is an embedder.
     """
 
     def __init__(
-        self, database: Database, store: Store, index: VectorIndex | None, alone: AbstractContextManager[object]
+        self, database: Database, store: Store, index: VectorIndex | None, alone: FileLock, *, embeds: bool
     ) -> None:
         self._database = database
         self._store = store
         self._index = index
         self._alone = alone
+        self._embeds = embeds
+        # Another process takes over what this one writes.
+        self._is_followed = embeds and index is None
         self._writing = threading.Lock()
 
     @contextmanager
@@ -58,9 +66,15 @@ class Writer:
         with self._writing, self._alone:
             yield
 
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Keep this process from writing meanwhile."""
+        with self._writing:
+            yield
+
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Return those of the keys whose chunks want a vector."""
-        known = self._store.vectors(keys) if self._index else keys
+        known = self._store.vectors(keys) if self._embeds else keys
         return [key for key in keys if key not in known]
 
     def put(self, documents: Sequence[Prepared], vectors: Mapping[str, Vector]) -> list[str]:
@@ -74,15 +88,16 @@ class Writer:
             StoreFailed, VectorsFailed: nothing was changed.
         """
         with self.exclusive():
-            if self._index:
+            if self._embeds:
                 self._measure(vectors.values())
                 entries, missing = self._entries(documents, vectors)
                 if missing:
                     return missing
-                self._store.intend([entry.key for entry in entries])
-                with _explained():
-                    self._index.upsert(entries)
-            self._store.replace(documents, vectors)
+                if self._index:
+                    self._store.intend([entry.key for entry in entries])
+                    with _explained():
+                        self._index.upsert(entries)
+            self._store.replace(documents, vectors, in_doubt=self._is_followed)
             self._sweep()
         return []
 
@@ -96,6 +111,22 @@ class Writer:
         """Bring the vector index in line with the store, where a killed process has left it behind or ahead."""
         with self.exclusive():
             self._sweep()
+
+    def catch_up(self) -> None:
+        """Bring the vector index in line with what another process wrote, a batch of it, unless somebody writes now.
+
+        Raises:
+            StoreFailed, VectorsFailed: it stays behind.
+        """
+        if self._is_followed or not self._store.doubted(1) or not self._writing.acquire(blocking=False):
+            return
+        try:
+            with self._alone.acquire(blocking=False):
+                self._sweep_some(CAUGHT_UP_AT_ONCE)
+        except Timeout:
+            return
+        finally:
+            self._writing.release()
 
     def refill(self, progress: Callable[[int, int], None] | None) -> None:
         """Fill the vector index anew with the vectors that the store keeps.
@@ -144,14 +175,21 @@ class Writer:
         self.expect(*vectors)
 
     def _sweep(self) -> None:
-        while doubted := self._store.doubted(REFILL_BATCH):
-            if self._index:
-                self._store.intend(())
-                kept = self._store.entries_of(doubted)
-                with _explained():
-                    self._index.upsert(kept)
-                    self._index.delete(list({*doubted} - {entry.key for entry in kept}))
+        while not self._is_followed and self._sweep_some(REFILL_BATCH):
+            continue
+
+    def _sweep_some(self, most: int) -> bool:
+        """Bring the vector index in line with the store for some keys in doubt, and return whether there were any."""
+        doubted = self._store.doubted(most)
+        if doubted and self._index:
+            self._store.intend(())
+            kept = self._store.entries_of(doubted)
+            with _explained():
+                self._index.upsert(kept)
+                self._index.delete(list({*doubted} - {entry.key for entry in kept}))
+        if doubted:
             self._store.settle(doubted)
+        return bool(doubted)
 
     def _entries(self, documents: Sequence[Prepared], vectors: Mapping[str, Vector]) -> tuple[list[Entry], list[str]]:
         """Return what the vector index is to hold of documents, and the keys of chunks that have no vector."""

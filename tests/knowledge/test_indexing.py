@@ -308,7 +308,7 @@ async def test_a_failed_statement_changes_nothing(base, docs, monkeypatch) -> No
     assert_consistent(base)
 
 
-def power_cut(*args: Any) -> None:
+def power_cut(*args: Any, **named: Any) -> None:
     raise OSError("power cut")
 
 

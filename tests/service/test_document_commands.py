@@ -189,16 +189,16 @@ def test_watch_goes_on_with_what_changes_and_ends_with_ctrl_c(environment, docs,
         watching.communicate()
 
 
-def test_a_second_process_is_told_who_has_the_documents(environment, run, docs, tmp_path):
+def test_other_commands_work_beside_a_watch(environment, run, docs, tmp_path):
     command = [SELFHELP, "index", "docs", "--watch", "--json"]
     watching = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
         watching.stdout.readline()
-        done = run("search", "shop")
-        assert done.returncode == 1
-        assert f"in use by `selfhelp index` (process {watching.pid}" in done.stderr
-        assert "SELFHELP_CHROMA_URL" in done.stderr
+        assert run("search", "shop").returncode == 0
+        assert run("sources", "remove", "docs").stdout == "2 removed\n"
+        write(docs, {"new.md": "# New\n\nSomething new."})
+        assert len(json.loads(watching.stdout.readline())["added"]) == 3
+        assert run("search", "new").returncode == 0
     finally:
         watching.kill()
         watching.communicate()
-    assert run("search", "shop").returncode == 0

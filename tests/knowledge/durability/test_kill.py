@@ -149,7 +149,7 @@ from tests.support.documents import hashing
 
 async def index():
     base = await KnowledgeBase.open(Path(sys.argv[1]), hashing())
-    base._parts.store.replace = lambda *_: os.kill(os.getpid(), 9)
+    base._parts.store.replace = lambda *_, **__: os.kill(os.getpid(), 9)
     await base.index(sys.argv[2], owner="ann")
 
 asyncio.run(index())

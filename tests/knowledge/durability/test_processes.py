@@ -1,4 +1,4 @@
-"""Several processes: one alone in a folder, any number with a server for the vectors."""
+"""Several processes over one folder, of which one has Chroma open; and any number with a server for the vectors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -21,31 +24,79 @@ HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from agent.knowledge.base import KnowledgeBase
+from tests.support.documents import hashing
 
 async def hold():
-    base = await KnowledgeBase.open(Path(sys.argv[1]), None)
+    base = await KnowledgeBase.open(Path(sys.argv[1]), hashing())
     print("open", flush=True)
-    await asyncio.sleep(1000)
+    for query in sys.stdin:
+        hits = await base.hits(query, k=1)
+        print([(hit.passage.document, bool(hit.similarity)) for hit in hits], flush=True)
 
 asyncio.run(hold())
 """
 
 
-async def test_one_process_has_the_folder_until_it_dies(tmp_path, docs) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path / "index")], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+@contextmanager
+def holding(index: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that has an index open, until it is killed."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    holder = subprocess.Popen([sys.executable, "-W", "ignore", "-c", HOLDER, str(index)], cwd=ROOT, **pipes)
     try:
         assert holder.stdout
         assert holder.stdout.readline() == "open\n"
-        with pytest.raises(InUse, match=rf"in use by `-c {tmp_path}/index` \(process {holder.pid} on .*CHROMA_URL"):
-            await KnowledgeBase.open(tmp_path / "index", None)
+        yield holder
     finally:
         os.kill(holder.pid, signal.SIGKILL)
         holder.communicate()
-    base = await KnowledgeBase.open(tmp_path / "index", None)
-    assert len((await base.index(docs)).added) == 3
+
+
+def asked(holder: subprocess.Popen[str], query: str) -> str:
+    assert holder.stdin
+    assert holder.stdout
+    holder.stdin.write(f"{query}\n")
+    return holder.stdout.readline()
+
+
+async def test_each_process_finds_what_the_other_has_written(tmp_path, docs) -> None:
+    with holding(tmp_path / "index") as holder:
+        base = await KnowledgeBase.open(tmp_path / "index", hashing())
+        assert len((await base.index(docs)).added) == 3
+        assert asked(holder, "store in Utrecht") == "[('stores.txt', True)]\n"
+        assert [bool(hit.similarity) for hit in await base.hits("store in Utrecht", k=1)] == [True]
+        write(docs, {"stores.txt": "Stores\n======\n\nThe shop in Ghent."})
+        (docs / "returns.md").unlink()
+        report = await base.index(docs)
+        assert (report.changed, report.removed) == (["stores.txt"], ["returns.md"])
+        assert asked(holder, "shop in Ghent") == "[('stores.txt', True)]\n"
+        assert asked(holder, "return label") != "[('returns.md', True)]\n"
+        await base.close()
+    base = await KnowledgeBase.open(tmp_path / "index", hashing())
+    assert_consistent(base)
     await base.close()
+
+
+async def test_what_was_written_beside_a_process_that_is_killed_is_taken_over_by_the_next(
+    tmp_path, docs, caplog
+) -> None:
+    with holding(tmp_path / "index"):
+        base = await KnowledgeBase.open(tmp_path / "index", hashing())
+        await base.index(docs)
+        await base.close()
+    base = await KnowledgeBase.open(tmp_path / "index", hashing())
+    assert_consistent(base)
+    assert names(await base.search("Utrecht", k=1)) == ["stores.txt"]
+    assert not caplog.records
+    await base.close()
+
+
+async def test_vectors_are_made_anew_only_by_the_process_that_has_them_open(tmp_path) -> None:
+    with (
+        holding(tmp_path / "index") as holder,
+        pytest.raises(InUse, match=rf"in use by `-c {tmp_path}/index` \(process {holder.pid} on "),
+    ):
+        await KnowledgeBase.open(tmp_path / "index", hashing(), rebuild=True)
+    await (await KnowledgeBase.open(tmp_path / "index", hashing(), rebuild=True)).close()
 
 
 INDEXER = """
