@@ -36,6 +36,7 @@ QUESTIONS = [case["question"] for case in CASES]
 HARD = set(QUESTIONS[::4])
 SMALL = "compatible:small"
 OPERATIONS = 128
+WIDTH = 132
 REPORT_CHARACTERS = 20_000
 # As long as the longest that the summary is asked for.
 RECORD = "Facts: the person asked about returns, delivery and care [1], and was told so. " + "A fact that stays. " * 120
@@ -76,6 +77,7 @@ class Figures:
     cached: int = 0
     completion: int = 0
     cost: float = 0.0
+    cost_if_none_kept: float = 0.0
     supported: int = 0
     by_node: dict[str, int] = field(default_factory=dict)
 
@@ -111,7 +113,8 @@ def main(
     """Measure what each lever saves."""
     with TemporaryDirectory() as folder:
         results = asyncio.run(measure(Path(folder), model, small))
-    console = Console()
+    # Narrower than the table, a terminal would get figures that are cut.
+    console = Console(width=max(Console().width, WIDTH))
     console.print(table(results, model))
     if file:
         written = {lever.name: {"off": asdict(off), "on": asdict(on)} for lever, off, on in results}
@@ -180,9 +183,11 @@ def summed(calls: Sequence[ModelCall], prices: dict[str, str], *, kept: bool, su
         figures.cached += cached
         figures.completion += call["output"]
         cost = Prices().cost(prices[call["model"]], Tokens(call["input"], call["output"], cached))
-        if cost is None:
+        if_none_kept = Prices().cost(prices[call["model"]], Tokens(call["input"], call["output"]))
+        if cost is None or if_none_kept is None:
             raise typer.BadParameter(f"the price of {prices[call['model']]} is not known")
         figures.cost += cost
+        figures.cost_if_none_kept += if_none_kept
         figures.by_node[call["node"]] = figures.by_node.get(call["node"], 0) + 1
     return figures
 
@@ -239,12 +244,12 @@ def table(results: Sequence[tuple[Lever, Figures, Figures]], model: str) -> Tabl
     lines = Table(title=f"Levers, at the price of {model}", box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1))
     lines.add_column("lever", no_wrap=True)
     lines.add_column("")
-    for heading in ("calls", "prompt", "kept", "reply", "US$", "saved", "supports"):
+    for heading in ("calls", "prompt", "kept", "reply", "US$", "saved", "saved if none is kept", "supports"):
         lines.add_column(heading, justify="right", no_wrap=True)
     for lever, off, on in results:
-        lines.add_row(lever.name, "off", *_cells(off), "", str(off.supported))
-        saved = f"{1 - on.cost / off.cost:.0%}"
-        lines.add_row("", "on", *_cells(on), saved, str(on.supported), end_section=True)
+        lines.add_row(lever.name, "off", *_cells(off), "", "", str(off.supported))
+        saved = (1 - on.cost / off.cost, 1 - on.cost_if_none_kept / off.cost_if_none_kept)
+        lines.add_row("", "on", *_cells(on), *map("{:.0%}".format, saved), str(on.supported), end_section=True)
     return lines
 
 
