@@ -47,7 +47,7 @@ _COMMON = frozenset(
     """i ok monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun january february
     march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov
     dec mr mrs ms dr prof pdf faq url id qr pin sms tv pc usb gps http https html json sql csv api am pm eu iso utc asap
-    ps nb etc mio mrd note yes no version order step""".split()  # noqa: SIM905
+    ps nb etc mio mrd note yes no version order step ll ve re""".split()  # noqa: SIM905
 ) | frozenset(code.casefold() for code in units.CURRENCIES)
 
 

@@ -33,6 +33,11 @@ def test_what_a_passage_says_is_not_flagged():
     assert flagged("You have thirty days [1]; the label is €4.90 [2].", searched(RETURNS, FEE)) == []
 
 
+@pytest.mark.parametrize("said", ["I'll", "I’ll", "I've", "I'd", "I'm"])
+def test_what_i_am_shortened_to_is_no_name(said):
+    assert flagged(f"You have 30 days [1], and {said} here to help.", searched(RETURNS)) == []
+
+
 def test_a_reference_that_a_model_left_in_its_answer_is_flagged():
     assert flagged("The maker is from ${1.city}.", got({"maker": "Aspen"})) == [("name", "${1.city}", NOWHERE)]
     assert flagged("It costs ${2.price}, or $100.", got(1), question="Is it $100?") == [("name", "${2.price}", NOWHERE)]
