@@ -59,7 +59,7 @@ def _edited(args: Any, console: Console) -> Any:
     try:
         written = click.edit(_pretty(args), extension=".json")
     except click.ClickException as error:
-        console.print(Text(f"The editor failed ({error}). Nothing was changed.", style="red"))
+        console.print(Text(f"The editor failed ({error}).", style="red"))
         return args
     if written is None:
         return args
