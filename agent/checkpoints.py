@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 from langchain_core.runnables import RunnableConfig
@@ -20,12 +20,22 @@ from agent.serializer import ThreadSerializer
 from agent.settings import Settings, load_settings
 from agent.sqlite_threads import ThreadSaver
 
+if TYPE_CHECKING:
+    from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
 THREADS_FILE = "threads.sqlite"
 BUSY_MILLISECONDS = 10_000
 
 _ROWS_AT_ONCE = 1024  # as one trip to SQLite's thread brings them
 _CONNECTIONS = 4  # LangGraph's checkpointer uses one at a time
 _PATIENCE = 10.0  # seconds to wait for a connection
+_TAKEN_AGAIN = 0.1  # seconds between attempts to be the one that makes tables
+
+_LOCK = 7310  # of our own making
+_TAKE = f"SELECT pg_try_advisory_lock({_LOCK}) AS taken"
+_GIVE_BACK = f"SELECT pg_advisory_unlock({_LOCK})"
 
 _LATEST = "SELECT thread_id, max(checkpoint_id) FROM checkpoints WHERE checkpoint_ns = '' GROUP BY thread_id"
 _FROM_1582 = 12219292800.0
@@ -148,5 +158,17 @@ async def _postgres(address: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     )
     async with pool:
         checkpointer = PostgresThreadSaver(pool, serde=ThreadSerializer())
-        await checkpointer.setup()
+        await _set_up(checkpointer, pool)
         yield checkpointer
+
+
+async def _set_up(checkpointer: AsyncPostgresSaver, pool: AsyncConnectionPool[AsyncConnection[dict[str, Any]]]) -> None:
+    """Make the tables. LangGraph fails where two processes make them at once, so that they go one by one."""
+    async with pool.connection() as connection:
+        # They ask again and again: LangGraph makes indexes in a way that waits for whoever waits in the database.
+        while not (await (await connection.execute(_TAKE)).fetchone() or {})["taken"]:  # noqa: ASYNC110
+            await asyncio.sleep(_TAKEN_AGAIN)
+        try:
+            await checkpointer.setup()
+        finally:
+            await connection.execute(_GIVE_BACK)

@@ -42,6 +42,18 @@ async def test_a_thread_in_postgresql_goes_on_and_resumes_without_repeating(addr
     assert shop.runs == {"order": 1, "price": 1, "slow": 2}
 
 
+async def test_processes_that_start_at_once_over_an_empty_database_all_come_up():
+    if not postgres.is_installed():
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+
+    async def come_up(settings):
+        async with open_checkpointer(settings) as saver:
+            return await saver.aget_tuple(THREAD)
+
+    with postgres.serve() as url:
+        assert await asyncio.gather(*map(come_up, [Settings(database_url=url)] * 4)) == [None] * 4
+
+
 async def test_an_address_nobody_listens_at_is_said_without_the_password():
     settings = Settings(database_url="postgresql://me:secret-word@127.0.0.1:9/none")
     with pytest.raises(SettingsError, match="PostgreSQL cannot be reached") as raised:
