@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import DeltaChannelHistory, get_checkpoint_id, writes_sort_key
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+
+from agent.task_writes import settled
 
 # A checkpoint's metadata counts the steps since the channel's last snapshot, and counts none where it holds one itself.
 _LINE = """
@@ -24,6 +27,19 @@ _WRITES = """
 
 class PostgresThreadSaver(AsyncPostgresSaver):
     """The checkpointer."""
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Keep what a task has written, but not half of an update.
+
+        Args:
+            config: names the checkpoint.
+            writes: channels and values.
+            task_id: the task.
+            task_path: where it is in the graph.
+        """
+        await super().aput_writes(config, settled(writes), task_id, task_path)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

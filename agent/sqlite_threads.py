@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import DeltaChannelHistory, get_checkpoint_id, writes_sort_key
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from agent.task_writes import settled
 
 _RUN = "json_extract(CAST(metadata AS TEXT), '$.run_id')"
 _OF_RUN = f"SELECT thread_id, checkpoint_ns, checkpoint_id FROM checkpoints WHERE {_RUN} = :run"
@@ -42,6 +45,19 @@ _WRITES = """
 
 class ThreadSaver(AsyncSqliteSaver):
     """The checkpointer."""
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        """Keep what a task has written, but not half of an update.
+
+        Args:
+            config: names the checkpoint.
+            writes: channels and values.
+            task_id: the task.
+            task_path: where it is in the graph.
+        """
+        await super().aput_writes(config, settled(writes), task_id, task_path)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of runs, which is how the LangGraph server rolls a run back.

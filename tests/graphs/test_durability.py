@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from agent.checkpoints import open_checkpointer
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.settings import Settings
+from graphs import assistant
 from graphs.assistant import build
 from tests.graphs.test_turns import THREAD, ask
 from tests.support.model_server import Reply
@@ -40,9 +42,42 @@ async def cut_off(graph, shop):
         await running
 
 
+async def streamed(graph):
+    return [chunk async for chunk in graph.astream(ask("go"), THREAD, stream_mode=["messages", "custom", "values"])]
+
+
 async def persisted_steps(graph):
+    return (await kept_channels(graph)).count("__return__")
+
+
+async def kept_channels(graph):
     checkpoint = await graph.checkpointer.aget_tuple(THREAD)
-    return sum(channel == "__return__" for _, channel, _ in checkpoint.pending_writes) if checkpoint else 0
+    return [channel for _, channel, _ in checkpoint.pending_writes] if checkpoint else []
+
+
+async def cut_off_before_the_answer(settings, shop, monkeypatch):
+    """Cancel a turn between what its steps came to and the choice of what follows them, and return how it goes on."""
+    choosing, hold = threading.Event(), threading.Event()
+
+    def after(state):
+        choosing.set()
+        hold.wait(20)
+        return assistant.after_execution(state)
+
+    monkeypatch.setattr(assistant, "after_execution", after)
+    async with open_checkpointer(settings) as checkpointer:
+        graph = build(settings=settings, tools=shop.tools, checkpointer=checkpointer)
+        monkeypatch.undo()
+        running = asyncio.create_task(streamed(graph))
+        assert await asyncio.to_thread(choosing.wait, 20)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        async with asyncio.timeout(20):
+            while "__error__" not in await kept_channels(graph):
+                await asyncio.sleep(0.01)
+        hold.set()
+        return await graph.ainvoke(None, THREAD)
 
 
 @pytest.fixture
@@ -57,6 +92,15 @@ async def graph(request, settings, shop):
         return
     async with open_checkpointer(settings) as checkpointer:
         yield build(settings=settings, tools=shop.tools, checkpointer=checkpointer)
+
+
+async def test_a_turn_that_is_cut_off_behind_its_steps_is_answered_when_it_goes_on(
+    settings, shop, model_server, monkeypatch
+):
+    model_server.will(Reply(calls=[("order", {"order_id": 7})]), "All done.")
+    state = await cut_off_before_the_answer(settings, shop, monkeypatch)
+    assert [m.type for m in state["messages"]] == ["human", "ai", "tool", "ai"]
+    assert (state["messages"][-1].text, shop.runs) == ("All done.", {"order": 1})
 
 
 async def test_after_a_cancelled_run_the_next_turn_works_and_knows_what_was_finished(graph, shop, model_server):
@@ -132,6 +176,7 @@ from langchain_core.tools import tool
 from agent.checkpoints import open_checkpointer
 from agent.context import Context
 from agent.settings import Settings
+from graphs import assistant
 from graphs.assistant import build
 from tools.effects import reads
 

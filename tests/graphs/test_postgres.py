@@ -8,10 +8,11 @@ from agent.checkpoints import open_checkpointer
 from agent.errors import SettingsError
 from agent.settings import Settings
 from graphs.assistant import build
-from tests.graphs.test_durability import PLAN, cut_off
+from tests.graphs.test_durability import PLAN, cut_off, cut_off_before_the_answer
 from tests.graphs.test_turns import THREAD, ask
 from tests.support import postgres
 from tests.support.forked_thread import histories, talked
+from tests.support.model_server import Reply
 from tests.support.shop import Shop
 
 
@@ -40,6 +41,18 @@ async def test_a_thread_in_postgresql_goes_on_and_resumes_without_repeating(addr
     assert [m.type for m in state["messages"]] == ["human", "ai", "human", "ai", "tool", "tool", "tool", "ai"]
     assert state["messages"][-1].text == "All done."
     assert shop.runs == {"order": 1, "price": 1, "slow": 2}
+
+
+async def test_a_turn_in_postgresql_that_is_cut_off_behind_its_steps_is_answered_when_it_goes_on(
+    model_server, monkeypatch
+):
+    if not postgres.is_installed():
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    model_server.will(Reply(calls=[("order", {"order_id": 7})]), "All done.")
+    with postgres.serve() as url:
+        settings = Settings(model="compatible:scripted", base_url=model_server.url, database_url=url)
+        state = await cut_off_before_the_answer(settings, Shop(), monkeypatch)
+    assert state["messages"][-1].text == "All done."
 
 
 async def test_processes_that_start_at_once_over_an_empty_database_all_come_up():
