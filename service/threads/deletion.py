@@ -79,6 +79,16 @@ class Deletion:
         await self._forget(thread_id)
         return True
 
+    async def forget_writes(self, thread_id: str) -> None:
+        """Forget what is on record of a thread's writes. They are found by what it says, so this goes first."""
+        messages = (await self._history.values(thread_id)).get("messages", ())
+        calls = {call for message in messages if isinstance(message, AIMessage) for call in calls_of(message)}
+        if not calls:
+            return
+        of_calls = await self._intents.of_calls(calls)
+        for key in await asyncio.to_thread(_own, thread_id, of_calls):
+            await self._intents.withdraw(key)
+
     async def _delete_row(self, thread_id: str, owner: str) -> None:
         until = time.monotonic() + PATIENCE
         while True:
@@ -95,7 +105,7 @@ class Deletion:
 
     async def _forget(self, thread_id: str) -> None:
         """Forget what is kept of a thread without a row, in which nothing can be asked any more."""
-        await self._forget_writes(thread_id)
+        await self.forget_writes(thread_id)
         await self._answers.forget(thread_id)
         # They are last, since what is left behind of a thread is found by them.
         await self._checkpointer.adelete_thread(thread_id)
@@ -105,13 +115,6 @@ class Deletion:
         wanted = select(runs.c.id).where(runs.c.thread_id == thread_id, runs.c.status.not_in(ENDED))
         async with self._database.connect() as connection:
             return list(await connection.scalars(wanted.order_by(runs.c.created.desc())))
-
-    async def _forget_writes(self, thread_id: str) -> None:
-        messages = (await self._history.values(thread_id)).get("messages", ())
-        calls = {call for message in messages if isinstance(message, AIMessage) for call in calls_of(message)}
-        of_calls = await self._intents.of_calls(calls)
-        for key in await asyncio.to_thread(_own, thread_id, of_calls):
-            await self._intents.withdraw(key)
 
 
 def _own(thread_id: str, intents: Sequence[Intent]) -> set[str]:

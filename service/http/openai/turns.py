@@ -104,6 +104,7 @@ class Turn:
             actions: what waits for a person.
         """
         if status != "waiting":
+            await self.services.deletion.forget_writes(self.asked.thread)
             await self.services.checkpointer.adelete_thread(self.asked.thread)
             return
         worker = self.services.runner.worker

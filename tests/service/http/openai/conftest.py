@@ -23,7 +23,10 @@ DOCUMENTS = {
     "returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
     "tents.md": "# Tents ![x](https://evil.example/p.png)\n\nThe Heron tent weighs 1.9 kg.\n",
 }
-PERSONA = "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken."
+PERSONAS = {
+    "broken": "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken.",
+    "hasty": "---\nname: hasty\napprovals: {'*': never}\n---\nDo not ask.",
+}
 
 
 @dataclass
@@ -70,7 +73,8 @@ def running(folder: Path, model_url: str) -> Iterator[Service]:
         (folder / "docs").mkdir(exist_ok=True)
         (folder / "docs" / name).write_text(text)
     (folder / "personas").mkdir()
-    (folder / "personas" / "broken.md").write_text(PERSONA)
+    for name, text in PERSONAS.items():
+        (folder / "personas" / f"{name}.md").write_text(text)
     service = Service(folder, free_port())
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELFHELP_", "OPENAI_"))}
     environment = {

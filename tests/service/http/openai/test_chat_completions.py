@@ -240,6 +240,14 @@ def test_nothing_is_left_of_a_turn_but_what_it_used(client, model, service):
     assert service.threads_left() == before
 
 
+def test_nothing_is_left_of_a_turn_that_wrote(client, model, service):
+    model.will(Reply(calls=[("note", {"text": "a secret"})]), "Noted.")
+    answer = client.chat.completions.create(model="hasty", messages=[user("Note a secret.")])
+    assert answer.choices[0].message.content == "Noted."
+    assert service.log("runs.log").count("note a secret\n") == 1
+    assert service.rows("SELECT request FROM intents WHERE request LIKE '%a secret%'", "effects.sqlite") == []
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_leaves_ends_its_turn(service, model, stream):
     before = service.threads_left()
