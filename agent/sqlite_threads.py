@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import DeltaChannelHistory, get_checkpoint_id, writes_sort_key
+from langgraph.checkpoint.base import (
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    DeltaChannelHistory,
+    get_checkpoint_id,
+    writes_sort_key,
+)
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from agent.task_writes import settled
@@ -46,6 +54,24 @@ _WRITES = """
 class ThreadSaver(AsyncSqliteSaver):
     """The checkpointer."""
 
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Keep a checkpoint.
+
+        Args:
+            config: names its parent.
+            checkpoint: the checkpoint.
+            metadata: what is known of it.
+            new_versions: versions of the channels that it changed.
+        """
+        async with self._whole():
+            return await super().aput(config, checkpoint, metadata, new_versions)
+
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
@@ -57,7 +83,27 @@ class ThreadSaver(AsyncSqliteSaver):
             task_id: the task.
             task_path: where it is in the graph.
         """
-        await super().aput_writes(config, settled(writes), task_id, task_path)
+        async with self._whole():
+            await super().aput_writes(config, settled(writes), task_id, task_path)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Delete a thread.
+
+        Args:
+            thread_id: the thread.
+        """
+        async with self._whole():
+            await super().adelete_thread(thread_id)
+
+    @asynccontextmanager
+    async def _whole(self) -> AsyncIterator[None]:
+        """Take back what has been written where the rest fails. Else its transaction would keep all others out."""
+        try:
+            yield
+        except BaseException:
+            async with self.lock:
+                await self.conn.rollback()
+            raise
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete the checkpoints of runs, which is how the LangGraph server rolls a run back.

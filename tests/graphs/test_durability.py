@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
 
-from agent.checkpoints import open_checkpointer
+from agent.checkpoints import THREADS_FILE, open_checkpointer
 from agent.context import Context
 from agent.errors import SettingsError
 from agent.settings import Settings
@@ -103,6 +106,17 @@ async def test_a_turn_that_is_cut_off_behind_its_steps_is_answered_when_it_goes_
     assert (state["messages"][-1].text, shop.runs) == ("All done.", {"order": 1})
 
 
+async def test_a_checkpoint_that_cannot_be_kept_keeps_nobody_out_of_the_database(settings):
+    thread = {"configurable": {"thread_id": "1", "checkpoint_ns": ""}}
+    async with open_checkpointer(settings) as saver:
+        await saver.aput(thread, empty_checkpoint(), {}, {})
+        with closing(sqlite3.connect(settings.data_dir / THREADS_FILE, timeout=0)) as other:
+            other.execute("ALTER TABLE checkpoints RENAME TO away")
+            with pytest.raises(sqlite3.OperationalError):
+                await saver.aput(thread, empty_checkpoint(), {}, {})
+            other.execute("ALTER TABLE away RENAME TO checkpoints")
+
+
 async def test_after_a_cancelled_run_the_next_turn_works_and_knows_what_was_finished(graph, shop, model_server):
     def sees_results(body):
         results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
@@ -173,7 +187,7 @@ async def test_a_client_that_stops_reading_leaves_a_thread_that_works(graph, sho
 PROGRAM = """
 import asyncio, sys
 from langchain_core.tools import tool
-from agent.checkpoints import open_checkpointer
+from agent.checkpoints import THREADS_FILE, open_checkpointer
 from agent.context import Context
 from agent.settings import Settings
 from graphs import assistant
