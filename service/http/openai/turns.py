@@ -20,7 +20,9 @@ from service.http.openai.chat_models import FinishReason
 from service.http.openai.errors import turn_failed
 from service.http.openai.records import Asked, Status, add_run, add_thread, end_run
 from service.http.openai.wire import Extension, Waiting
+from service.http.problems import database_is_away
 from service.http.services import Services
+from service.records.database import database_errors
 
 # Proxies give a silent connection up after half a minute and more.
 QUIET_SECONDS = 15.0
@@ -131,6 +133,9 @@ class Turn:
                 await running
         except SelfhelpError as error:
             raise turn_failed(503, str(error), "unavailable") from error
+        except database_errors() as error:
+            away = database_is_away(error)
+            raise turn_failed(away.status_code, str(away.detail), "unavailable") from None
         except Exception as error:
             log.exception("a turn failed")
             raise turn_failed(500, "the turn failed: the log of the service says why", "failed") from error

@@ -45,9 +45,9 @@ class Service:
         with closing(sqlite3.connect(self.folder / "data" / database, timeout=10)) as connection:
             return connection.execute(query).fetchall()
 
-    def change(self, statement: str) -> None:
-        """Change the service's database behind its back."""
-        with closing(sqlite3.connect(self.folder / "data" / "service.sqlite", timeout=10)) as connection:
+    def change(self, statement: str, database: str = "service.sqlite") -> None:
+        """Change one of the service's databases behind its back."""
+        with closing(sqlite3.connect(self.folder / "data" / database, timeout=10)) as connection:
             connection.execute(statement)
             connection.commit()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import openai
@@ -246,6 +248,19 @@ def test_nothing_is_left_of_a_turn_that_wrote(client, model, service):
     assert answer.choices[0].message.content == "Noted."
     assert service.log("runs.log").count("note a secret\n") == 1
     assert service.rows("SELECT request FROM intents WHERE request LIKE '%a secret%'", "effects.sqlite") == []
+
+
+def test_a_database_that_fails_under_way_is_said(client, model, service):
+    gate = threading.Event()
+    model.will(Reply("Never told.", gate=gate))
+    with ThreadPoolExecutor() as beside:
+        asking = beside.submit(ask, client)
+        wait_until(lambda: model.requests)
+        service.change("ALTER TABLE checkpoints RENAME TO away", "threads.sqlite")
+        gate.set()
+        failure = asking.exception()
+    service.change("ALTER TABLE away RENAME TO checkpoints", "threads.sqlite")
+    assert (failure.status_code, failure.code) == (503, "unavailable")
 
 
 @pytest.mark.parametrize("stream", [True, False])
