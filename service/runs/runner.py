@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict
 from typing import Any, Self
 from uuid import uuid4
@@ -18,6 +18,7 @@ from graphs.assistant import AssistantGraph
 from service import metrics
 from service.conversation import Event as TurnEvent
 from service.conversation import Question, StepEvent, Token
+from service.records.database import database_errors
 from service.runs import decisions as decisions_of
 from service.runs.failures import explained
 from service.runs.follow import Followers
@@ -258,7 +259,8 @@ class Runner:
             self._log.add(run, ANSWER, answer.model_dump(mode="json"))
             await self._end(run, Outcome("finished"))
         if why != "released":
-            await self.go_on(run.thread_id)
+            with suppress(*database_errors()):  # the reaper goes on when it is back
+                await self.go_on(run.thread_id)
 
     def _tell(self, run: Run, event: TurnEvent) -> None:
         if isinstance(event, Token):
