@@ -162,12 +162,20 @@ class Ingest:
         vectors = {key: vector for item in batch for key, vector in item.vectors.items()}
         chunks = {key: chunk for _, of_document in prepared for key, chunk in of_document.items()}
         # Another run over the same source may have removed chunks whose vectors were there before.
-        while missing := await asyncio.to_thread(self._writer.put, prepared, vectors):
+        while missing := await self._written(prepared, vectors):
             vectors |= await self._vectors(chunks, missing)
         for document, _ in prepared:
             outcome = self.report.changed if document.name in self._known else self.report.added
             outcome.append(document.name)
         self._count(len(batch))
+
+    async def _written(self, prepared: list[Prepared], vectors: dict[str, Vector]) -> list[str]:
+        """Write documents, or return keys that want vectors. Nothing is still being written once this has ended."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self._writer.put, prepared, vectors))
+        try:
+            return await asyncio.shield(writing)
+        finally:
+            await asyncio.wait([writing])
 
     def _count(self, documents: int) -> None:
         self._done += documents

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import threading
 from functools import partial
 from typing import Any
 
@@ -259,6 +260,29 @@ async def test_many_at_once_leave_one_consistent_index(base, docs) -> None:
     await asyncio.gather(*(base.index(docs) for _ in range(3)), *(base.search("same words") for _ in range(10)))
     assert len(await base.search("same words", k=20)) == 20
     assert_consistent(base)
+
+
+async def test_a_run_that_fails_writes_nothing_after_it_has_ended(base, tmp_path, embedder, monkeypatch) -> None:
+    began, failed, written = threading.Event(), threading.Event(), []
+    put, embed = base._parts.writer.put, embedder.embeddings.embed_documents
+
+    def put_late(documents, vectors):
+        began.set()
+        failed.wait()
+        written.append(put(documents, vectors))
+
+    def embed_one(texts):
+        if "second" not in texts[0]:
+            return embed(texts)
+        began.wait()
+        failed.set()
+        raise OSError("power cut")
+
+    monkeypatch.setattr(base._parts.writer, "put", put_late)
+    monkeypatch.setattr(embedder.embeddings, "embed_documents", embed_one)
+    with pytest.raises(SelfhelpError, match="power cut"):
+        await base.index(write(tmp_path / "two", {"a.md": "first", "b.md": "second"}))
+    assert written == [[]]
 
 
 async def test_before_the_swap_leaves_the_old_version_and_no_vectors_behind(
