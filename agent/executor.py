@@ -46,7 +46,7 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     round_number = rounds_of(messages)
     calls = calls_in(plan)
     await _until_writes_may_start(calls, run)
-    once = Once(run.intents, get_config()["configurable"].get("thread_id"))
+    once = Once(run.intents, get_config()["configurable"].get("thread_id"), plan)
     steps = Steps(run.tools, run.context, get_stream_writer(), round_number, once)
     ahead = claim(plan)
     decisions: dict[int, Decision] = {}

@@ -43,7 +43,7 @@ class Intent:
 
     Args:
         key: its idempotency key.
-        call_id: the tool call that it belongs to.
+        call_id: the tool call that it belongs to, as `agent.state.record_of` names it.
         request: what it sends, without secrets.
         attempts: how often it was sent.
         sent: when it was sent last, in seconds since 1970.
@@ -78,7 +78,7 @@ class Intents(Protocol):
 
         Args:
             key: its idempotency key.
-            call_id: the tool call that it belongs to.
+            call_id: the tool call that it belongs to, as `agent.state.record_of` names it.
             request: what it sends, without secrets.
             attempt: how often it is sent with this, from 1. Of several processes, one may begin an attempt.
 
@@ -102,7 +102,7 @@ def key_of(thread: str, call_id: str, element: int) -> str:
 
     Args:
         thread: id of the thread.
-        call_id: id of the tool call.
+        call_id: the tool call, as `agent.state.record_of` names it.
         element: which execution of a call that fans out, from 0.
     """
     return str(uuid.uuid5(_KEYS, f"{thread}\0{call_id}\0{element}"))

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from langchain_core.messages import AIMessage
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 
 from agent.consent import Approve, Reject, Respond, Write, ask
 from agent.effects import idempotency_key
 from agent.intents import Intent, Intents, NotRecorded, key_of
+from agent.state import record_of
 
 NOT_KNOWN = "it was sent, but whether it took effect is not known: look before it is done again"
 # Answers of a server that broke while it was at work, or of a gateway that stopped waiting for it.
@@ -33,15 +35,17 @@ class OutcomeUnknown(ToolException):
 
 @dataclass(frozen=True)
 class Once:
-    """Sends the writes of one thread.
+    """Sends the writes of one plan.
 
     Args:
         intents: the record.
         thread: id of the thread; None where nothing outlives the run.
+        plan: the reply that holds their calls.
     """
 
     intents: Intents
     thread: str | None
+    plan: AIMessage
 
     async def send(self, write: Write, element: int, send: Send) -> Any:
         """Send a write, unless it was sent before: then return what came of it, or ask a person where nobody knows.
@@ -60,13 +64,14 @@ class Once:
         if self.thread is None:
             with _under(str(uuid.uuid4())):
                 return await send()
-        key = key_of(self.thread, write.call.id, element)
+        record = record_of(self.plan, write.call.id)
+        key = key_of(self.thread, record, element)
         known = await self.intents.find(key)
         if known and known.outcome is None and not write.tool.honours_key:
             known = await self._decided(write, known)
         if known and known.outcome is not None:
             return _result(known.outcome)
-        await self.intents.begin(key, write.call.id, write.described(), known.attempts + 1 if known else 1)
+        await self.intents.begin(key, record, write.described(), known.attempts + 1 if known else 1)
         try:
             with _under(key):
                 value = await send()

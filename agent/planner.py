@@ -34,7 +34,7 @@ async def plan(state: State, run: Run) -> State:
     """
     messages = [*state["messages"][:-1], *map(_legible, state["messages"][-1:])]
     if cut_off := dangling(messages):
-        outcomes = await sent_outcomes(run.intents, cut_off) | await persisted_outcomes(get_config(), cut_off)
+        outcomes = await sent_outcomes(run.intents, messages, cut_off) | await persisted_outcomes(get_config(), cut_off)
         messages = repaired(messages, outcomes, run.context.result_tokens)
     update = await _begin(messages, state.get("summary"), run)
     if messages != state["messages"]:

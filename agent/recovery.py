@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -14,7 +14,7 @@ from agent.intents import Intent, Intents
 from agent.once import NOT_KNOWN
 from agent.planning.plan import calls_in
 from agent.results import Numbering, tool_message
-from agent.state import Outcome, calls_of, sources_of
+from agent.state import Outcome, records_of, sources_of
 
 # The run that was cut off has left at most a few checkpoints since its plan.
 CHECKPOINTS_TO_SEARCH = 10
@@ -22,16 +22,18 @@ CHECKPOINTS_TO_SEARCH = 10
 CUT_OFF = "not run to its end: the turn was cut off"
 
 
-async def sent_outcomes(intents: Intents, wanted: Iterable[str]) -> dict[str, Outcome]:
+async def sent_outcomes(intents: Intents, messages: Sequence[AnyMessage], wanted: set[str]) -> dict[str, Outcome]:
     """Return what is on record of writes whose run was cut off, by call id: what came of them, or that nobody knows.
 
     Args:
         intents: the record.
+        messages: the thread.
         wanted: call ids.
     """
+    records = {record: call_id for record, call_id in records_of(messages).items() if call_id in wanted}
     sent: dict[str, list[Intent]] = {}
-    for intent in await intents.of_calls(wanted):
-        sent.setdefault(intent.call_id, []).append(intent)
+    for intent in await intents.of_calls(records):
+        sent.setdefault(records[intent.call_id], []).append(intent)
     return {call_id: _outcome(call_id, of_call) for call_id, of_call in sent.items()}
 
 
@@ -56,8 +58,7 @@ def _outcome(call_id: str, intents: Sequence[Intent]) -> Outcome:
 def dangling(messages: Sequence[AnyMessage]) -> set[str]:
     """Return the ids of calls that no message answers. A model's API would refuse such a thread."""
     answered = {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
-    asked = {call_id for message in messages if isinstance(message, AIMessage) for call_id in calls_of(message)}
-    return asked - answered
+    return set(records_of(messages).values()) - answered
 
 
 def repaired(messages: Sequence[AnyMessage], outcomes: dict[str, Outcome], budget: int) -> list[AnyMessage]:

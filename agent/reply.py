@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import string
-import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,12 +19,11 @@ from agent.errors import BrokenReply, ModelUnavailable, SelfhelpError
 from agent.history import remembered
 from agent.models.failures import explained
 from agent.models.providers import Model
-from agent.plain import NotPlain, plain
 from agent.planning.dag import Dag
 from agent.planning.plan import MOST_CALLS, Call
 from agent.planning.reader import CallReader
 from agent.run import Run
-from agent.state import ModelCall, Outcome, Summary, question_of, rounds_of
+from agent.state import ModelCall, Outcome, Summary, question_of, records_of, rounds_of
 from agent.steps import Emit, Steps
 from agent.usage import begun_call
 
@@ -127,7 +125,7 @@ class Asker:
         prompt = [self.run.system(model), *history, *last_word]
         steps = Steps(self.run.tools, self.run.context, self.emit, rounds + 1)
         ahead = Dag(steps.run, _start_now)
-        reader = CallReader()
+        reader = CallReader(records_of(messages).values())
         chunks: list[AIMessageChunk] = []
         made = begun_call(self.node, rounds + 1, model.name)
         await self.run.account.begin(made, prompt, speaker.options, most or 0)
@@ -136,7 +134,7 @@ class Asker:
                 chunks.append(chunk)
                 for call in reader.feed(chunk):
                     self._start(call, ahead)
-            message = _settled(chunks, answer_only=answer_only)
+            message = _settled(chunks, reader, answer_only=answer_only)
         except BaseException as error:
             ahead.cancel()
             await self._broken_off(made, chunks, error)
@@ -187,7 +185,7 @@ def claim(message: AIMessage) -> Dag | None:
     return _ahead.pop(message.id or "", None)
 
 
-def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
+def _settled(chunks: list[AIMessageChunk], reader: CallReader, *, answer_only: bool) -> AIMessage:
     """Return the whole reply.
 
     Raises:
@@ -196,12 +194,11 @@ def _settled(chunks: list[AIMessageChunk], *, answer_only: bool) -> AIMessage:
     if not chunks:
         raise BrokenReply("the model's reply is empty")
     message = _whole(chunks)
+    message.tool_calls, message.invalid_tool_calls = reader.calls()
     if answer_only or "broken_off" in message.response_metadata:
         message = message.model_copy(update={"content": str(message.text), "tool_calls": [], "invalid_tool_calls": []})
     if not (str(message.text).strip(_SIGNS) or message.tool_calls or message.invalid_tool_calls):
         raise BrokenReply("the model's reply is empty")
-    _keep_calls_plain(message)
-    _name_calls(message)
     return message
 
 
@@ -209,25 +206,3 @@ def _whole(chunks: list[AIMessageChunk]) -> AIMessage:
     message = message_chunk_to_message(add_ai_message_chunks(*chunks))
     assert isinstance(message, AIMessage), "the sum of AI chunks is an AI message"
     return message
-
-
-def _keep_calls_plain(message: AIMessage) -> None:
-    """Mend the arguments of calls so that they can be stored and sent again. What cannot be mended is no call."""
-    calls = message.tool_calls
-    message.tool_calls = []
-    for call in calls:
-        try:
-            message.tool_calls.append({**call, "args": plain(call["args"])})
-        except NotPlain as error:
-            message.invalid_tool_calls.append(
-                {"type": "invalid_tool_call", "id": call["id"], "name": call["name"], "args": "{}", "error": str(error)}
-            )
-
-
-def _name_calls(message: AIMessage) -> None:
-    """Give every call an id of its own: some servers leave them out or repeat them."""
-    seen: set[str] = set()
-    for call in (*message.tool_calls, *message.invalid_tool_calls):
-        if not call["id"] or call["id"] in seen:
-            call["id"] = f"call_{uuid.uuid4().hex[:16]}"
-        seen.add(str(call["id"]))

@@ -199,6 +199,24 @@ def calls_of(message: AIMessage) -> list[str]:
     return [str(call["id"]) for call in (*message.tool_calls, *message.invalid_tool_calls)]
 
 
+def records_of(messages: Iterable[BaseMessage]) -> dict[str, str]:
+    """Return the ids of all calls in a thread by what their writes are on record by.
+
+    That is not the id alone: there are servers that begin to count anew with every reply, in every thread.
+    """
+    return {
+        record_of(message, call_id): call_id
+        for message in messages
+        if isinstance(message, AIMessage)
+        for call_id in calls_of(message)
+    }
+
+
+def record_of(reply: AIMessage, call_id: str) -> str:
+    """Return what the writes of a call are on record by: the same in a copy of its thread."""
+    return f"{reply.id} {call_id}"
+
+
 def sources_of(messages: Iterable[BaseMessage]) -> dict[int, Source]:
     """Return the thread's passages by number. They travel as artifacts of the tool messages that showed them."""
     return {

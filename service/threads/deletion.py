@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from agent.answer_store import AnswerStore
 from agent.checkpoints import last_change
 from agent.intents import Intent, Intents, key_of
-from agent.state import calls_of
+from agent.state import records_of
 from service.records.tables import runs
 from service.runs.records import ENDED, Busy, NoThread
 from service.threads.history import History
@@ -82,7 +81,7 @@ class Deletion:
     async def forget_writes(self, thread_id: str) -> None:
         """Forget what is on record of a thread's writes. They are found by what it says, so this goes first."""
         messages = (await self._history.values(thread_id)).get("messages", ())
-        calls = {call for message in messages if isinstance(message, AIMessage) for call in calls_of(message)}
+        calls = records_of(messages)
         if not calls:
             return
         of_calls = await self._intents.of_calls(calls)

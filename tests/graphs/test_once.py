@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -16,6 +17,7 @@ from agent.consent import Write
 from agent.intents import NotRecorded, SqliteIntents, key_of
 from agent.once import Once, OutcomeUnknown
 from agent.planning.plan import Call
+from agent.state import record_of
 from agent.toolset import BoundTool
 from graphs.assistant import build
 from tests.graphs.killed_writes import BOUNDARIES
@@ -110,6 +112,7 @@ def test_an_approval_that_comes_after_a_restart_still_works(run, model_server, t
     assert effects(tmp_path) == ["first", "second"]
 
 
+REPLY = AIMessage("", id="reply")
 REFUND = Write(Call(1, "call", "refund", {"order": 7}), BoundTool(calculator), {"order": 7})
 
 
@@ -124,19 +127,19 @@ def failing(status):
 async def test_what_a_broken_server_or_a_tired_gateway_answers_leaves_the_outcome_open(tmp_path, status, known):
     intents = SqliteIntents(tmp_path / "effects.sqlite")
     with pytest.raises(ToolException) as failed:
-        await Once(intents, "thread").send(REFUND, 0, failing(status))
+        await Once(intents, "thread", REPLY).send(REFUND, 0, failing(status))
     assert ("whether it took effect is not known" in str(failed.value)) is not known
-    assert ((await intents.find(key_of("thread", "call", 0))).outcome is not None) is known
+    assert ((await intents.find(key_of("thread", record_of(REPLY, "call"), 0))).outcome is not None) is known
 
 
 async def test_a_write_sent_again_while_the_first_is_still_at_work_is_not_taken_for_a_failure(tmp_path):
     intents = SqliteIntents(tmp_path / "effects.sqlite")
-    key = key_of("thread", "call", 0)
+    key = key_of("thread", record_of(REPLY, "call"), 0)
     await intents.begin(key, "call", "POST /refunds", 1)
     calculator_with_keys = calculator.model_copy(update={"metadata": {"honours_key": True}})
     again = Write(REFUND.call, BoundTool(calculator_with_keys), REFUND.args)
     with pytest.raises(OutcomeUnknown, match="409; it was sent, but whether it took effect is not known"):
-        await Once(intents, "thread").send(again, 0, failing(409))
+        await Once(intents, "thread", REPLY).send(again, 0, failing(409))
     assert (await intents.find(key)).outcome is None
 
 

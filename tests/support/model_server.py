@@ -42,6 +42,7 @@ class Reply:
         check: looks at the request.
         cached: how many tokens of the prompt it says that it had kept, in chat completions.
         number: in the ids of its calls, by which no other reply's go.
+        deltas: what it streams in chat completions instead, as servers do that keep less to OpenAI's ways.
     """
 
     text: str = ""
@@ -52,6 +53,7 @@ class Reply:
     check: Callable[[Body], None] | None = None
     cached: int = 0
     number: int = field(default_factory=lambda: next(_NUMBERS))
+    deltas: Sequence[Body] = ()
 
 
 @dataclass
@@ -200,6 +202,7 @@ def chat_events(body: Body, reply: Reply) -> list[Body]:
         pieces = tokens(_arguments(args))
         written += len(pieces) + 2
         deltas += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
+    deltas = list(reply.deltas) or deltas
     base = {"id": f"chatcmpl-{reply.number}", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
     events = [{**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     reason = "tool_calls" if reply.calls else "stop"

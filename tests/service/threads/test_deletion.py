@@ -15,6 +15,7 @@ from sqlalchemy import update
 from agent.answer_store import AnswerStore
 from agent.intents import key_of, open_intents
 from agent.serving import RetentionSettings
+from agent.state import record_of
 from service.http.services import open_services
 from service.records.tables import threads
 from service.retention import DAY, Retention
@@ -162,11 +163,13 @@ async def test_which_records_of_writes_are_a_threads_own_is_found_out_beside_wha
     thread, fork = [await threads_of.create("ann") for _ in range(2)]
     call = {"name": "pay", "args": {}, "id": "call"}
     config = RunnableConfig(configurable={"thread_id": thread.id})
-    await services.graph.aupdate_state(config, {"messages": [AIMessage("", tool_calls=[call])]}, as_node="responder")
+    reply = AIMessage("", id="reply", tool_calls=[call])
+    await services.graph.aupdate_state(config, {"messages": [reply]}, as_node="responder")
+    record = record_of(reply, "call")
     intents = open_intents(services.settings)
     for owner in (thread, fork):
         for element in range(3):
-            await intents.begin(key_of(owner.id, "call", element), "call", "{}", 1)
+            await intents.begin(key_of(owner.id, record, element), record, "{}", 1)
     made = []
 
     def recorded(*arguments):
@@ -175,7 +178,7 @@ async def test_which_records_of_writes_are_a_threads_own_is_found_out_beside_wha
 
     monkeypatch.setattr(deletion_module, "key_of", recorded)
     await services.deletion.delete(thread.id, "ann")
-    left = {intent.key for intent in await intents.of_calls(["call"])}
-    assert left == {key_of(fork.id, "call", element) for element in range(3)}
+    left = {intent.key for intent in await intents.of_calls([record])}
+    assert left == {key_of(fork.id, record, element) for element in range(3)}
     assert len(made) == len({arguments for arguments, _ in made})
     assert not any(in_the_loop for _, in_the_loop in made)
