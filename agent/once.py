@@ -17,6 +17,7 @@ from langgraph.errors import GraphBubbleUp
 from agent.consent import Approve, Reject, Respond, Write, ask
 from agent.effects import idempotency_key
 from agent.intents import Intent, Intents, NotRecorded, key_of
+from agent.plain import legible
 from agent.state import record_of
 
 NOT_KNOWN = "it was sent, but whether it took effect is not known: look before it is done again"
@@ -83,7 +84,7 @@ class Once:
             if leaves_doubt(error) or (known and _status(error) == _STILL_AT_WORK):
                 said = str(error) if isinstance(error, ToolException) else f"{type(error).__name__}: {error}"
                 raise OutcomeUnknown(f"{said}; {NOT_KNOWN}") from error
-            await self._record(key, {"error": str(error) or type(error).__name__})
+            await self._record(key, {"error": legible(str(error)) or type(error).__name__})
             raise
         await self._record(key, {"value": value})
         return value

@@ -21,7 +21,7 @@ from agent.consent import Write
 from agent.context import Context
 from agent.errors import SelfhelpError
 from agent.once import NOT_KNOWN, Once
-from agent.plain import NotPlain, plain
+from agent.plain import NotPlain, legible, plain
 from agent.planning.plan import Call, resolve
 from agent.state import Outcome, Passage, StepStatus
 from agent.toolset import BoundTool, Toolset
@@ -150,15 +150,15 @@ class Steps:
         except GraphBubbleUp:  # a tool that interrupts the run to ask a person
             raise
         except ValidationError as invalid:
-            return None, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors())
+            return None, legible("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in invalid.errors()))
         except (ToolException, SelfhelpError) as error:
-            return None, str(error)
+            return None, legible(str(error))
         except Exception as error:
             if limit.expired():
                 late = f"{tool.name} gave no result within {self._context.tool_timeout:g} seconds"
                 return None, late if tool.effect == "read" else f"{late}; {NOT_KNOWN}"
             log.warning("tool %s raised", tool.name, exc_info=True)
-            return None, f"{type(error).__name__}: {error}"
+            return None, legible(f"{type(error).__name__}: {error}")
 
     async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any], element: int) -> Any:
         if problems := list(tool.problems(args)):

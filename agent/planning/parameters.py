@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -54,7 +55,7 @@ def map_scalars(value: Any, schema: Schema | None, change: Callable[[str], str])
 
 
 def fitted(value: Any, schema: Schema | None) -> Any:
-    """Return resolved arguments with numbers written as text where only text is wanted.
+    """Return resolved arguments with numbers and truth values written as text where only text is wanted.
 
     Args:
         value: the arguments, or a part of them.
@@ -62,9 +63,24 @@ def fitted(value: Any, schema: Schema | None) -> Any:
     """
     if isinstance(value, Mapping):
         return {name: fitted(item, _property(schema, name)) for name, item in value.items()}
-    if schema and schema.get("type") == "string" and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
+    if isinstance(value, list):
+        return [fitted(item, _items(schema)) for item in value]
+    if isinstance(value, int | float) and _kinds(schema) in ({"string"}, {"string", "null"}):
+        return json.dumps(value)
     return value
+
+
+def _kinds(schema: Schema | None) -> set[str]:
+    """Return the types that a value may have, "any" among them where the schema does not say."""
+    options = [option for union in ("anyOf", "oneOf") for option in (schema or {}).get(union, ())]
+    if options:
+        return set().union(*map(_kinds, options))
+    kind = (schema or {}).get("type", "any")
+    return {kind} if isinstance(kind, str) else set(kind)
+
+
+def _items(schema: Schema | None) -> Schema | None:
+    return next((options["items"] for options in _options(schema) if isinstance(options.get("items"), Mapping)), None)
 
 
 def _property(schema: Schema | None, name: str) -> Schema | None:

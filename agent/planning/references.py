@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.errors import SelfhelpError
-from agent.plain import kind_of
+from agent.plain import kind_of, plain
 
 _REFERENCE = re.compile(r"\$\{(?P<call>[1-9]\d{0,3})(?P<path>(?:\.[^\s.\[\]{}$]+|\[\d{1,6}\]|\[\*\])*)\}", re.ASCII)
 _SEGMENT = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+)\]|\[\*\]", re.ASCII)
@@ -178,7 +178,7 @@ def _opened(value: Any) -> Any:
     """Read a result that is JSON written as text (many tools answer so), so that a path reaches into it."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return plain(json.loads(value))
+        except (ValueError, RecursionError):  # what is not plain is a ValueError
             return value
     return value

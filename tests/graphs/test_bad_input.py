@@ -83,6 +83,19 @@ async def test_a_reference_that_leads_nowhere_fails_its_step_and_says_what_there
     await next_turn_works(graph, model_server)
 
 
+@pytest.mark.parametrize("effect", ["read", "write"])
+async def test_an_error_in_broken_characters_is_said_in_whole_ones(settings, model_server, effect):
+    @tool
+    def broken() -> str:
+        """Fail."""
+        raise ToolException("half of one: \ud83d")
+
+    broken.metadata = {"effect": effect}
+    model_server.will(Reply(calls=[("broken", {})]), "Sorry.")
+    state = await build(settings=settings, tools=[broken], checkpointer=InMemorySaver()).ainvoke(ask("x"), THREAD)
+    assert state["plan"][0]["error"] == "half of one: \ufffd"
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -148,5 +148,22 @@ def test_recursive_schemas_are_cut():
     assert "$ref" not in str(wide)
 
 
-def test_a_number_becomes_text_where_only_text_is_wanted():
-    assert resolve({"to": "${1.id}", "lines": []}, MAIL, {1: {"id": 7}}, 32) == {"to": "7", "lines": []}
+@pytest.mark.parametrize(("value", "text"), [(7, "7"), (1.5, "1.5"), (True, "true"), (None, None)])
+def test_a_number_or_truth_value_becomes_text_where_only_text_is_wanted(value, text):
+    args = {"to": "${1}", "lines": ["${1}", "${1}!"]}
+    rendered = "null" if value is None else text
+    assert resolve(args, MAIL, {1: value}, 32) == {"to": text, "lines": [text, f"{rendered}!"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "arrives"),
+    [
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "7"),
+        ({"type": ["string", "null"]}, "7"),
+        ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, 7),
+        ({"anyOf": [{"type": "string"}, {"$ref": "#/elsewhere"}]}, 7),
+        ({}, 7),
+    ],
+)
+def test_a_number_stays_one_where_more_than_text_may_be_wanted(schema, arrives):
+    assert resolve({"x": "${1}"}, {"properties": {"x": schema}}, {1: 7}, 32) == {"x": arrives}

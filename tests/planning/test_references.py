@@ -98,6 +98,19 @@ def test_a_result_that_is_json_text_is_reached_into():
     assert substitute("${1.price}", lookup_in({1: json.dumps({"price": 3})})) == 3
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [(str(2**70), str(2**70)), ("NaN", "nan"), ('"\\ud83d"', "\ufffd"), ('"\\ud83d\\ude00"', "\U0001f600")],
+)
+def test_what_no_store_can_hold_is_mended_in_a_result_that_is_json_text(written, value):
+    assert substitute("${1.x}", lookup_in({1: f'{{"x": {written}}}'})) == value
+
+
+def test_a_result_that_is_json_text_and_nested_too_deeply_stays_a_text():
+    with pytest.raises(UnresolvedReference, match="needs a list, and there is a text"):
+        substitute("${1[0]}", lookup_in({1: "[" * 900 + "]" * 900}))
+
+
 def test_every_element_as_an_item_is_spread_into_the_list():
     assert substitute({"ids": ["${1[*]}", 9]}, lookup_in({1: [1, 2]})) == {"ids": [1, 2, 9]}
 
