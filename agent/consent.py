@@ -11,9 +11,11 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
+from langgraph.config import get_config
 from langgraph.types import interrupt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from agent.kept import answer_kept
 from agent.plain import legible, plain
 from agent.planning.plan import Call
 from agent.toolset import BoundTool
@@ -130,13 +132,16 @@ def needs_consent(tool: BoundTool, policy: Mapping[str, Policy]) -> bool:
     return next(iter(fitting), policy.get(tool.method, policy.get("*", "always"))) == "always"
 
 
-def ask(writes: Sequence[Write], note: str = "", offered: Sequence[str] = OFFERED) -> list[Decision]:
+async def ask(
+    writes: Sequence[Write], notes: Sequence[str] = (), offered: Sequence[str] = OFFERED, answered: int = 0
+) -> list[Decision]:
     """Ask a person about writes, all at once, and return one decision for each in order.
 
     Args:
         writes: the writes.
-        note: what the person is to know beside the requests themselves.
+        notes: what the person is to know of each beside the request itself.
         offered: the decisions to choose from.
+        answered: how many answers of this step are of earlier requests, and done with.
 
     Raises:
         GraphInterrupt: there is no answer yet; the run goes on from here when there is.
@@ -144,14 +149,21 @@ def ask(writes: Sequence[Write], note: str = "", offered: Sequence[str] = OFFERE
             is not kept, and can be given again.
     """
     actions = [write.action for write in writes]
-    if note:
-        actions = [action | {"description": f"{note}\n\n{action['description']}"} for action in actions]
+    for action, note in zip(actions, notes, strict=False):
+        action["description"] = f"{note}\n\n{action['description']}"
     names = dict.fromkeys(action["name"] for action in actions)
     request = {
         "action_requests": actions,
         "review_configs": [{"action_name": name, "allowed_decisions": list(offered)} for name in names],
     }
+    config = get_config()
+    taken: list[Any] = config["configurable"]["__pregel_scratchpad"].resume
+    before = len(taken)
+    for _ in range(answered):
+        interrupt(request)
     answer: _Answer = interrupt(request, response_schema=_answer_to(writes))
+    if len(taken) > before:
+        await answer_kept(config, taken)
     return answer.decisions
 
 

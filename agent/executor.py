@@ -63,7 +63,7 @@ async def execute(state: State, run: Run, persist: Launch) -> State:
     asked = {step["id"] for step in state["plan"] if step.get("asks")}
     for stage in stages([call for call in calls if not _is_reply(call, run)], lambda call: call.id in asked):
         if writes := [call for call in stage if call.id in asked]:
-            decisions |= consented(writes, steps, await dag.finish())
+            decisions |= await consented(writes, steps, await dag.finish())
         for call in stage:
             dag.add(call)
     outcomes = await dag.finish()
@@ -99,7 +99,7 @@ async def _answered(text: str, results: Sequence[ToolMessage], state: State, run
     return State(messages=[*results, *([answer] if answer.content else [])], usage=usage, flags=flags)
 
 
-def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcome]) -> dict[int, Decision]:
+async def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcome]) -> dict[int, Decision]:
     """Ask a person about writes that can run, and return the decisions by call number.
 
     Args:
@@ -121,7 +121,7 @@ def consented(calls: Sequence[Call], steps: Steps, outcomes: Mapping[int, Outcom
     if not writes:
         return {}
     try:
-        return dict(zip((write.call.number for write in writes), ask(writes), strict=True))
+        return dict(zip((write.call.number for write in writes), await ask(writes), strict=True))
     except GraphInterrupt:
         for write in writes:
             steps.tell(write.call, "waiting")

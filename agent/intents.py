@@ -47,7 +47,8 @@ class Intent:
         request: what it sends, without secrets.
         attempts: how often it was sent.
         sent: when it was sent last, in seconds since 1970.
-        outcome: value or error that came of it, as `{"value": …}` or `{"error": …}`; None while that is not known.
+        outcome: value or error that came of it, as `{"value": …}` or `{"error": …}`, with `"decided": true` where a
+            person said so; None while it is not known.
     """
 
     key: str
@@ -56,6 +57,11 @@ class Intent:
     attempts: int
     sent: float
     outcome: dict[str, Any] | None
+
+    @property
+    def answers(self) -> int:
+        """How often a person has said what is to become of it: each sent it again, and one may have settled it."""
+        return self.attempts - 1 + bool(self.outcome and self.outcome.get("decided"))
 
 
 class Intents(Protocol):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphBubbleUp
 
-from agent.consent import Approve, Reject, Respond, Write, ask
+from agent.consent import Approve, Decision, Reject, Respond, Write, ask
 from agent.effects import idempotency_key
 from agent.intents import Intent, Intents, NotRecorded, key_of
 from agent.plain import legible
@@ -48,30 +49,64 @@ class Once:
     thread: str | None
     plan: AIMessage
 
-    async def send(self, write: Write, element: int, send: Send) -> Any:
-        """Send a write, unless it was sent before: then return what came of it, or ask a person where nobody knows.
+    async def known(self, writes: Sequence[Write]) -> list[Intent | None]:
+        """Return what is on record of each execution of a call.
+
+        Where nobody knows what came of some, a person is asked about all of these in one request: answers are kept in
+        the order of requests, and must not be taken for those to another execution when the run goes on.
+
+        Args:
+            writes: the executions, in order.
+
+        Raises:
+            NotRecorded: it cannot be looked up, and so none may be sent.
+            GraphInterrupt: a person is asked whether to send some again.
+            pydantic.ValidationError: the answer does not fit. It is not kept, and can be given again.
+        """
+        if self.thread is None:
+            return [None] * len(writes)
+        keys = [key_of(self.thread, record_of(self.plan, write.call.id), place) for place, write in enumerate(writes)]
+        known = await asyncio.gather(*map(self.intents.find, keys))
+        cut_off = [
+            (write, intent)
+            for write, intent in zip(writes, known, strict=True)
+            if intent and intent.outcome is None and not write.tool.honours_key
+        ]
+        if not cut_off:
+            return known
+        decisions = await ask(
+            [write for write, _ in cut_off],
+            [f"{_doubt(intent)} Send it again?" for _, intent in cut_off],
+            offered=["approve", "reject"],
+            answered=max(intent.answers for intent in known if intent),
+        )
+        settled = {
+            intent.key: await self._settled(intent, decision)
+            for (_, intent), decision in zip(cut_off, decisions, strict=True)
+        }
+        return [settled.get(intent.key, intent) if intent else None for intent in known]
+
+    async def send(self, write: Write, place: int, known: Intent | None, send: Send) -> Any:
+        """Send a write, unless it was sent before: then return what came of it.
 
         Args:
             write: the write, of which this is one execution.
-            element: which execution, from 0.
+            place: which execution, from 0.
+            known: what is on record of it.
             send: sends it and returns its result, already as JSON types.
 
         Raises:
             ToolException: it failed, now or before.
             NotRecorded: it was not sent, as it cannot be recorded or another run is sending it.
             OutcomeUnknown: there was no answer.
-            GraphInterrupt: a person is asked whether to send it again.
         """
         if self.thread is None:
             with _under(str(uuid.uuid4())):
                 return await send()
-        record = record_of(self.plan, write.call.id)
-        key = key_of(self.thread, record, element)
-        known = await self.intents.find(key)
-        if known and known.outcome is None and not write.tool.honours_key:
-            known = await self._decided(write, known)
         if known and known.outcome is not None:
             return _result(known.outcome)
+        record = record_of(self.plan, write.call.id)
+        key = key_of(self.thread, record, place)
         await self.intents.begin(key, record, write.described(), known.attempts + 1 if known else 1)
         try:
             with _under(key):
@@ -96,22 +131,23 @@ class Once:
         except NotRecorded as error:
             log.error("a write that was sent: %s", error)  # noqa: TRY400 - its message says it all
 
-    async def _decided(self, write: Write, known: Intent) -> Intent | None:
-        """Ask a person what is to become of a write that was cut off, once for each time it was sent."""
-        for _ in range(known.attempts):
-            sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(known.sent))
-            note = f"This was sent at {sent}, and whether it took effect is not known."
-            [decision] = ask([write], f"{note} Send it again?", offered=["approve", "reject"])
-            if isinstance(decision, Approve):
-                continue
-            if isinstance(decision, Respond):
-                outcome = {"value": decision.message}
-            else:
-                why = f": {decision.message}" if isinstance(decision, Reject) and decision.message else ""
-                outcome = {"error": f"{note} A person did not let it be sent again{why}"}
-            await self.intents.finish(known.key, outcome)
-            return await self.intents.find(known.key)
-        return known
+    async def _settled(self, intent: Intent, decision: Decision) -> Intent:
+        """Return the intent of a write that was cut off, as a person has decided on it."""
+        if isinstance(decision, Approve):
+            return intent
+        outcome: dict[str, Any] = {"decided": True}
+        if isinstance(decision, Respond):
+            outcome["value"] = decision.message
+        else:
+            why = f": {decision.message}" if isinstance(decision, Reject) and decision.message else ""
+            outcome["error"] = f"{_doubt(intent)} A person did not let it be sent again{why}"
+        await self.intents.finish(intent.key, outcome)
+        return replace(intent, outcome=outcome)
+
+
+def _doubt(intent: Intent) -> str:
+    sent = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(intent.sent))
+    return f"This was sent at {sent}, and whether it took effect is not known."
 
 
 @contextmanager

@@ -6,8 +6,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import ToolCall, ToolMessage
@@ -20,13 +21,15 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from agent.consent import Write
 from agent.context import Context
 from agent.errors import SelfhelpError
-from agent.once import NOT_KNOWN, Once
+from agent.once import NOT_KNOWN, Once, Send
 from agent.plain import NotPlain, legible, plain
 from agent.planning.plan import Call, resolve
 from agent.state import Outcome, Passage, StepStatus
 from agent.toolset import BoundTool, Toolset
 
 Emit = Callable[[dict[str, Any]], None]
+SendOnce = Callable[[Send], Awaitable[Any]]
+Attempt = tuple[Any, str | None]  # what a tool gave, or why it gave nothing
 
 READ_ATTEMPTS = 3
 FIRST_DELAY = 0.25
@@ -134,19 +137,32 @@ class Steps:
 
     async def _execute(self, tool: BoundTool, call: Call, resolved: Any) -> tuple[Any, list[str]]:
         """Return the result and the errors of a call, or the list of results of one that fans out."""
+        every = resolved if isinstance(resolved, list) else [resolved]
+        senders = await self._senders(tool, call, every)
         if not isinstance(resolved, list):
-            value, error = await self._attempt(tool, call, resolved, 0)
+            value, error = await self._attempt(tool, call, resolved, senders[0])
             return value, [error] if error else []
-        pairs = await asyncio.gather(
-            *(self._attempt(tool, call, args, element) for element, args in enumerate(resolved))
+        # None is left under way where one of them asks a person.
+        attempts = await asyncio.gather(
+            *(self._attempt(tool, call, args, once) for args, once in zip(every, senders, strict=True)),
+            return_exceptions=True,
         )
+        pairs = [_unless_raised(attempt) for attempt in attempts]
         errors = [f"element {index}: {error}" for index, (_, error) in enumerate(pairs) if error]
         return [None if error else value for value, error in pairs], errors
 
-    async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any], element: int) -> tuple[Any, str | None]:
+    async def _senders(self, tool: BoundTool, call: Call, every: list[dict[str, Any]]) -> list[SendOnce | None]:
+        """Return what sends each execution of a write so that it happens once. A read needs nothing of the kind."""
+        if tool.effect == "read" or self._once is None:
+            return [None] * len(every)
+        writes = [Write(call, tool, args) for args in every]
+        known = await self._once.known(writes)
+        return [partial(self._once.send, write, place, known[place]) for place, write in enumerate(writes)]
+
+    async def _attempt(self, tool: BoundTool, call: Call, args: dict[str, Any], once: SendOnce | None) -> Attempt:
         try:
             async with asyncio.timeout(self._context.tool_timeout) as limit:
-                return await self._call(tool, call, args, element), None
+                return await self._call(tool, call, args, once), None
         except GraphBubbleUp:  # a tool that interrupts the run to ask a person
             raise
         except ValidationError as invalid:
@@ -160,10 +176,10 @@ class Steps:
             log.warning("tool %s raised", tool.name, exc_info=True)
             return None, legible(f"{type(error).__name__}: {error}")
 
-    async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any], element: int) -> Any:
-        if problems := list(tool.problems(args)):
+    async def _call(self, tool: BoundTool, call: Call, args: dict[str, Any], once: SendOnce | None) -> Any:
+        if problems := list(tool.problems_of_resolved(args)):
             raise ToolException("; ".join(problems))
-        if tool.effect == "read" or self._once is None:
+        if once is None:
             attempts = AsyncRetrying(
                 stop=stop_after_attempt(READ_ATTEMPTS if tool.effect == "read" else 1),
                 retry=retry_if_exception(is_transient),
@@ -179,7 +195,13 @@ class Steps:
             except NotPlain as error:
                 return f"It was done. What came back cannot be used: {error}"
 
-        return await self._once.send(Write(call, tool, args), element, send)
+        return await once(send)
+
+
+def _unless_raised(attempt: Attempt | BaseException) -> Attempt:
+    if isinstance(attempt, BaseException):
+        raise attempt
+    return attempt
 
 
 def is_passages(value: Any) -> bool:

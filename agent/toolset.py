@@ -130,13 +130,24 @@ class BoundTool:
         Args:
             args: arguments as the model wrote them.
         """
+        return (problem for problem, judged in self._misfits(args) if not any(find(judged)))
+
+    def problems_of_resolved(self, args: Mapping[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with arguments in which nothing is a reference, whatever a result may look like.
+
+        Args:
+            args: arguments as the tool is to get them.
+        """
+        return (problem for problem, _ in self._misfits(args))
+
+    def _misfits(self, args: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield what is wrong with arguments, and the value that it is wrong with."""
         known = self.parameters.get("properties", {})
         if not self.parameters.get("additionalProperties"):
             for name in args.keys() - known.keys():
-                yield f"{self.name} takes no argument {name!r}; it takes {', '.join(known) or 'none'}"
+                yield f"{self.name} takes no argument {name!r}; it takes {', '.join(known) or 'none'}", None
         for place, message, judged in self._violations(args):
-            if not any(find(judged)):
-                yield f"{'.'.join(map(str, place)) or self.name}: {message}"
+            yield f"{'.'.join(map(str, place)) or self.name}: {message}", judged
 
     def _violations(self, args: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str, Any]]:
         """Yield place, message and the value judged, which for a missing argument is None."""

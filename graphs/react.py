@@ -85,7 +85,7 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
         request = request.override(tool=bound.tool)
         if not needs_consent(bound, run.context.approvals):
             return await handler(request)
-        answered = consented(request.tool_call, bound)
+        answered = await consented(request.tool_call, bound)
         return answered if isinstance(answered, ToolMessage) else await handler(request.override(tool_call=answered))
 
     async def _open(self, context: Context | None, messages: Sequence[AnyMessage]) -> Run:
@@ -94,7 +94,7 @@ class OpenedRun(AgentMiddleware[AgentState[Any], Context]):
         return await run.fitting(messages)
 
 
-def consented(call: ToolCall, tool: BoundTool) -> ToolCall | ToolMessage:
+async def consented(call: ToolCall, tool: BoundTool) -> ToolCall | ToolMessage:
     """Ask a person about a write, and return the call to make or what stands in for its result.
 
     Args:
@@ -104,7 +104,7 @@ def consented(call: ToolCall, tool: BoundTool) -> ToolCall | ToolMessage:
     Raises:
         GraphInterrupt: there is no answer yet.
     """
-    [decision] = ask([Write(Call(1, str(call["id"]), tool.name, call["args"]), tool, call["args"])])
+    [decision] = await ask([Write(Call(1, str(call["id"]), tool.name, call["args"]), tool, call["args"])])
     if isinstance(decision, Edit):
         return {**call, "args": decision.edited_action.args}
     if isinstance(decision, Respond):

@@ -171,6 +171,17 @@ async def test_a_write_on_the_result_of_a_write_is_asked_about_when_that_is_ther
     assert state["messages"][-1].text == "Done."
 
 
+async def test_an_answer_is_to_the_request_that_was_seen_also_where_the_run_just_goes_on(graph, desk, model_server):
+    model_server.will(Reply(calls=[("reserve", {"sku": "A"}), ("notify", {"text": "${1}"})]), "Done.")
+    await turn(graph)
+    waiting = await decide(graph, {"type": "approve"})
+    again = await graph.ainvoke(None, THREAD, context=ASKS)
+    assert request_of(again) == request_of(waiting)
+    assert desk.done == [("reserve", "A")]
+    await decide(graph, {"type": "reject"})
+    assert desk.done == [("reserve", "A")]
+
+
 async def test_a_write_that_fans_out_asks_once_with_every_element(graph, desk, model_server):
     plan = Reply(calls=[("order", {"number": 7}), ("reserve", {"sku": "${1.lines[*].sku}"})])
     model_server.will(plan, "Reserved.")

@@ -12,7 +12,10 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+from pydantic import ValidationError
 
+from agent.checkpoints import open_checkpointer
 from agent.consent import Write
 from agent.intents import NotRecorded, SqliteIntents, key_of
 from agent.once import Once, OutcomeUnknown
@@ -23,6 +26,7 @@ from graphs.assistant import build
 from tests.graphs.killed_writes import BOUNDARIES
 from tests.support.model_server import Reply
 from tools.calculator import calculator
+from tools.effects import reads
 from tools.openapi.errors import CallFailed, Status
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +116,87 @@ def test_an_approval_that_comes_after_a_restart_still_works(run, model_server, t
     assert effects(tmp_path) == ["first", "second"]
 
 
+class Payments:
+    """Payments that are held back while `hold` is set."""
+
+    def __init__(self) -> None:
+        self.hold = asyncio.Event()
+        self.started: asyncio.Queue[int] = asyncio.Queue()
+        self.paid: list[int] = []
+
+    @property
+    def tools(self):
+        @reads
+        @tool
+        async def bills() -> list[int]:
+            """List the bills."""
+            return [1, 2, 3]
+
+        @tool
+        async def pay(bill: int) -> str:
+            """Pay a bill."""
+            self.started.put_nowait(bill)
+            await self.hold.wait()
+            self.paid.append(bill)
+            return f"paid {bill}"
+
+        return [bills, pay]
+
+    async def cut_off(self, run, after):
+        """Cancel a run once so many payments are under way."""
+        running = asyncio.create_task(run)
+        for _ in range(after):
+            await asyncio.wait_for(self.started.get(), 20)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def payments():
+    return Payments()
+
+
+@pytest.fixture
+async def paying(payments, settings, model_server):
+    model_server.will(Reply(calls=[("bills", {}), ("pay", {"bill": "${1[*]}"})]), "Done.")
+    async with open_checkpointer(settings) as checkpointer:
+        yield build(tools=payments.tools, settings=settings, checkpointer=checkpointer)
+
+
+THREAD = {"configurable": {"thread_id": "1"}}
+PAY = {"messages": [("user", "Pay my bills.")]}
+
+
+def decisions(*types):
+    return Command(resume={"decisions": [{"type": kind} for kind in types]})
+
+
+def asked(state):
+    [interrupt] = state["__interrupt__"]
+    return [action["args"]["bill"] for action in interrupt.value["action_requests"]]
+
+
+async def test_executions_that_were_cut_off_together_are_asked_about_together_each_time(payments, paying):
+    await payments.cut_off(paying.ainvoke(PAY, THREAD), after=3)
+    assert asked(await paying.ainvoke(None, THREAD)) == [1, 2, 3]
+    await payments.cut_off(paying.ainvoke(decisions("approve", "reject", "approve"), THREAD), after=2)
+    assert asked(await paying.ainvoke(None, THREAD)) == [1, 3]
+    payments.hold.set()
+    state = await paying.ainvoke(decisions("reject", "approve"), THREAD)
+    assert payments.paid == [3]
+    assert [part[:10] for part in state["plan"][1]["error"].split("; ")] == ["element 0:", "element 1:"]
+
+
+async def test_an_answer_about_what_was_cut_off_that_does_not_fit_is_refused_and_can_be_given_again(payments, paying):
+    await payments.cut_off(paying.ainvoke(PAY, THREAD), after=3)
+    await paying.ainvoke(None, THREAD)
+    with pytest.raises(ValidationError, match="one decision for each call"):
+        await paying.ainvoke(decisions("approve"), THREAD)
+    payments.hold.set()
+    await paying.ainvoke(decisions("approve", "reject", "reject"), THREAD)
+    assert payments.paid == [1]
+
+
 REPLY = AIMessage("", id="reply")
 REFUND = Write(Call(1, "call", "refund", {"order": 7}), BoundTool(calculator), {"order": 7})
 
@@ -127,7 +212,7 @@ def failing(status):
 async def test_what_a_broken_server_or_a_tired_gateway_answers_leaves_the_outcome_open(tmp_path, status, known):
     intents = SqliteIntents(tmp_path / "effects.sqlite")
     with pytest.raises(ToolException) as failed:
-        await Once(intents, "thread", REPLY).send(REFUND, 0, failing(status))
+        await Once(intents, "thread", REPLY).send(REFUND, 0, None, failing(status))
     assert ("whether it took effect is not known" in str(failed.value)) is not known
     assert ((await intents.find(key_of("thread", record_of(REPLY, "call"), 0))).outcome is not None) is known
 
@@ -138,8 +223,9 @@ async def test_a_write_sent_again_while_the_first_is_still_at_work_is_not_taken_
     await intents.begin(key, "call", "POST /refunds", 1)
     calculator_with_keys = calculator.model_copy(update={"metadata": {"honours_key": True}})
     again = Write(REFUND.call, BoundTool(calculator_with_keys), REFUND.args)
+    once = Once(intents, "thread", REPLY)
     with pytest.raises(OutcomeUnknown, match="409; it was sent, but whether it took effect is not known"):
-        await Once(intents, "thread", REPLY).send(again, 0, failing(409))
+        await once.send(again, 0, (await once.known([again]))[0], failing(409))
     assert (await intents.find(key)).outcome is None
 
 

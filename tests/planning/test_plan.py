@@ -86,6 +86,14 @@ def test_arguments_that_are_no_json_object_are_a_problem_of_the_plan():
 
 
 @pytest.mark.parametrize("name", ["order", "by_schema"])
+def test_what_a_result_holds_does_not_pass_for_a_reference(name):
+    argument = {"order": "order_id", "by_schema": "n"}[name]
+    assert list(TOOLS.get(name).problems({argument: "${1.id}"})) == []
+    [problem] = TOOLS.get(name).problems_of_resolved({argument: "${1.id}"})
+    assert "integer" in problem
+
+
+@pytest.mark.parametrize("name", ["order", "by_schema"])
 def test_a_reference_passes_where_the_value_is_not_known_yet(name):
     argument = {"order": "order_id", "by_schema": "n"}[name]
     assert check(plan(("order", {"order_id": 1}), (name, {argument: "${1.id}"})), TOOLS) == {}
