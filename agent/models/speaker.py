@@ -11,7 +11,7 @@ from typing import Any, Never, Protocol, runtime_checkable
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load.serializable import SerializedNotImplemented
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import ConfigDict
 
@@ -71,7 +71,7 @@ class Speaker(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         sent: Sequence[BaseMessage] = transcript.written(messages) if self.json_plans else messages
         # Without callbacks, the inner call is not streamed and counted a second time.
-        chunks = not_blank(self.inner.astream(sent, {"callbacks": []}, **self.options))
+        chunks = not_blank(in_chunks(self.inner.astream(sent, {"callbacks": []}, **self.options)))
         if self.json_plans:
             chunks = reader.read(chunks, sources_of(turn_of(messages)))
         spoken = False
@@ -86,6 +86,15 @@ class Speaker(BaseChatModel):
 
     def _generate(self, *_args: Any, **_kwargs: Any) -> Never:
         raise NotImplementedError("a Speaker only streams, and only asynchronously")
+
+
+async def in_chunks(messages: AsyncIterator[AIMessage]) -> AsyncIterator[AIMessageChunk]:
+    """Pass chunks on. A model that does not stream gives one whole message instead, in spite of its types."""
+    async for message in messages:
+        if isinstance(message, AIMessageChunk):
+            yield message
+        else:
+            yield AIMessageChunk(**message.model_dump(exclude={"type"}))
 
 
 async def not_blank(chunks: AsyncIterator[AIMessageChunk]) -> AsyncIterator[AIMessageChunk]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.language_models import FakeMessagesListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -81,6 +81,21 @@ async def test_a_reference_that_leads_nowhere_fails_its_step_and_says_what_there
     state = await graph.ainvoke(ask("x"), THREAD)
     assert "no 'sku' in the result; it has id, customer, lines" in state["plan"][1]["error"]
     await next_turn_works(graph, model_server)
+
+
+class Unstreamed(FakeMessagesListChatModel):
+    """A model that binds tools and does not stream."""
+
+    def bind_tools(self, *_args, **_options):
+        return self
+
+
+async def test_a_model_that_does_not_stream_plans_and_answers(settings):
+    call = {"name": "order", "args": {"order_id": 7}, "id": "call"}
+    model = Unstreamed(responses=[AIMessage("", tool_calls=[call]), AIMessage("It is there.")])
+    state = await build(settings=settings, tools=Shop().tools, model=model).ainvoke(ask("order 7?"))
+    assert [step["status"] for step in state["plan"]] == ["finished"]
+    assert state["messages"][-1].text == "It is there."
 
 
 @pytest.mark.parametrize("effect", ["read", "write"])
