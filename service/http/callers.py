@@ -34,7 +34,7 @@ class Caller:
     Args:
         owner: the person, or whatever a key stands for.
         key: id of the key that was used; None with a token of an identity provider, or without a key on loopback.
-        admin: whether they may manage keys and see everybody's usage.
+        admin: whether they see everybody's usage, feedback and metrics.
         authenticated: whether a key or token says so; else they sit at this machine, where nobody is asked for one.
         per_minute: the most requests in a minute; any number when None.
         concurrent: the most requests, streams and runs at once; any number when None.

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from service.finetuning.commands import app
+from service.commands.finetuning import app
 from service.finetuning.lora import _encoded, _loss
 from service.finetuning.validation import read_examples
 from tests.service.finetuning.test_validation import WORDS, example, written

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from agent.errors import SettingsError
 from agent.prices import Price, Prices
 from service.cli import app
-from service.simulation.commands import levers_of
+from service.simulation.console import levers_of
 from service.simulation.scenarios import Levers, as_it_was, simulated
 from service.simulation.traffic import read
 

@@ -30,7 +30,7 @@ IMPORTED = (
     "service.http.app",
     "service.index",
     "service.serve",
-    "service.simulation.commands",
+    "service.simulation.console",
     "service.usage",
 )
 PROGRAM = """#!{python} -ISE

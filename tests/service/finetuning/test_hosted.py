@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from agent.errors import SettingsError
-from service.finetuning.commands import app
+from service.commands.finetuning import app
 from service.finetuning.hosted import HostedClosed, HostedRefused, Order, status, submit
 from tests.service.finetuning.test_validation import WORDS, example, written
 

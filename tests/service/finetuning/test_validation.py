@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from service.finetuning.commands import app
+from service.commands.finetuning import app
 from service.finetuning.rules import problems_of
 from service.finetuning.validation import MOST_TOKENS, tokens_of, validate
 

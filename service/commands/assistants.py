@@ -9,19 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from agent.settings import load_settings
-
-FAILED = 1
+from service.commands.options import FAILED, Json, console
 
 app = typer.Typer(help="What was saved of OpenAI's Assistants API, which ended on 2026-08-26.", no_args_is_help=True)
-console = Console(highlight=False)
-
-
-@app.callback()
-def assistants() -> None:
-    """Take over what was saved of OpenAI's Assistants API, which ended on 2026-08-26."""
 
 
 @app.command("import")
@@ -35,7 +27,7 @@ def import_(
     model: Annotated[
         str | None, typer.Option(help="provider:name for the personas; the successor of each one's model by default.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    json: Json = False,
 ) -> None:
     """Make personas of assistants, collections of their files, and threads of theirs that can be carried on.
 

@@ -14,16 +14,13 @@ from rich.console import Console
 
 from agent.errors import SettingsError
 from agent.settings import load_settings
-
-FAILED = 1
+from service.commands.options import FAILED, Json, console
 
 app = typer.Typer(
     help="Training data from answers that people liked. For the operator: it reads everybody's threads.",
     no_args_is_help=True,
 )
-console = Console(highlight=False)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 File = Annotated[Path, typer.Argument(help="The training file: an example in JSON on each line.")]
 HeldOut = Annotated[
     Path | None, typer.Option("--held-out", help="The examples that are held out; held-out.jsonl beside the file.")

@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from agent.settings import load_settings
+from service.commands.options import Json, console
 
-console = Console(highlight=False)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ExportFormat = Literal["markdown", "json"]
 
 app = typer.Typer(help="Conversations that are kept, everybody's.", no_args_is_help=True)

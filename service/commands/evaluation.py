@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from agent.settings import load_settings
-
-FAILED = 1
+from service.commands.options import FAILED, Json, console
 
 
 def evaluate(  # noqa: PLR0913 - its options
@@ -36,12 +34,12 @@ def evaluate(  # noqa: PLR0913 - its options
     judge: Annotated[str | None, typer.Option(help="A model that judges the answers too.")] = None,
     html: Annotated[Path | None, typer.Option(help="Where the report goes; into the folder by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for what comes of the cases.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a set of cases against one or more configurations, and say which is better. It goes on where it stopped."""
     from service.evaluation.evaluate import Wish
     from service.evaluation.evaluate import evaluate as run
 
     wish = Wish(cases, config or (), model or (), limit, parallel, shop, again, judge, html, out)
-    complete = asyncio.run(run(load_settings(), wish, Console(highlight=False), as_json=json))
+    complete = asyncio.run(run(load_settings(), wish, console, as_json=json))
     raise typer.Exit(0 if complete else FAILED)
