@@ -14,13 +14,11 @@ from service.http.owned import run_of, thread_of, waiting_of
 from service.http.personas import check_persona
 from service.http.problems import Problem, not_found
 from service.http.services import Shared
-from service.http.streams import EVENTS, last_seen, stream
+from service.http.streams import EVENT_STREAM, EVENTS, last_seen, stream
 from service.runs.records import Busy, NoThread, TooMany
 from service.threads.messages import Message
 
 router = APIRouter(prefix="/api", tags=["Runs"])
-
-EVENT_STREAM = "text/event-stream"
 
 Stream = Annotated[bool, Query(alias="stream", description="Whether to return the run's events.", examples=[False])]
 Accept = Annotated[str, Header(description="text/event-stream does the same as stream.", examples=[EVENT_STREAM])]

@@ -1,10 +1,10 @@
-"""Runs as server-sent events."""
+"""Server-sent events, and runs as such."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -16,6 +16,7 @@ from service.http.problems import Problem
 from service.runs.records import Event
 from service.runs.runner import Runner
 
+EVENT_STREAM = "text/event-stream"
 # Proxies give a silent connection up after half a minute and more.
 QUIET_SECONDS = 15.0
 
@@ -33,12 +34,22 @@ data: {"status": "finished"}
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The run's events: token, step, waiting, restart, answer, error, and end as the last.",
-        "content": {"text/event-stream": {"example": _EXAMPLE}},
+        "content": {EVENT_STREAM: {"example": _EXAMPLE}},
     }
 }
 
 # Without these, proxies hold pieces back to send them together.
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+def event_stream(written: AsyncIterator[str | bytes], headers: Mapping[str, str] | None = None) -> StreamingResponse:
+    """Return server-sent events as a response.
+
+    Args:
+        written: the events, as they stand on the wire.
+        headers: further headers.
+    """
+    return StreamingResponse(written, media_type=EVENT_STREAM, headers={**_HEADERS, **(headers or {})})
 
 
 def stream(runner: Runner, run_id: str, after: int) -> StreamingResponse:
@@ -49,8 +60,7 @@ def stream(runner: Runner, run_id: str, after: int) -> StreamingResponse:
         run_id: the run.
         after: number of the last event that the client has.
     """
-    headers = _HEADERS | {"Content-Location": f"/api/runs/{run_id}"}
-    return StreamingResponse(_written(runner, run_id, after), media_type="text/event-stream", headers=headers)
+    return event_stream(_written(runner, run_id, after), {"Content-Location": f"/api/runs/{run_id}"})
 
 
 def last_seen(header: str | None, query: int | None) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from textwrap import indent
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import Request
+from fastapi import Header, Request
 
 from service.conversation import StepEvent, Token
 from service.http.openai.sources import UrlCitation, citations, listed
@@ -17,6 +17,10 @@ from service.http.problems import Problem
 
 Result = TypeVar("Result")
 Sources = Literal["list", "annotations"]
+ListSources = Annotated[
+    Sources,
+    Header(alias="X-Selfhelp-Sources", description="How the text tells what it cites.", examples=["annotations"]),
+]
 
 CLIENT_LEFT = 499
 _WAITS = """\

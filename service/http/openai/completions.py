@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from agent.state import question_of
 from service.conversation import StepEvent, Token
 from service.http.callers import Authenticated, Caller
-from service.http.openai.answering import Answering, Sources, unless_left
+from service.http.openai.answering import Answering, ListSources, unless_left
 from service.http.openai.chat_models import (
     REFUSED,
     AnswerMessage,
@@ -33,12 +33,9 @@ from service.http.openai.turns import Turn
 from service.http.openai.wire import STREAMED
 from service.http.problems import Problem
 from service.http.services import Services, Shared
+from service.http.streams import event_stream
 
 Progress = Literal["none", "comments"]
-ListSources = Annotated[
-    Sources,
-    Header(alias="X-Selfhelp-Sources", description="How the text tells what it cites.", examples=["annotations"]),
-]
 ShowProgress = Annotated[
     Progress,
     Header(
@@ -47,8 +44,6 @@ ShowProgress = Annotated[
         examples=["comments"],
     ),
 ]
-
-STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
 
@@ -68,8 +63,7 @@ async def create_chat_completion(
     answering = Answering(turn, sources)
     shell = {"id": f"chatcmpl-{turn.asked.id}", "created": int(time.time()), "model": asked.model}
     if asked.stream:
-        lines = _lines(answering, shell, asked, progress)
-        return StreamingResponse(lines, media_type="text/event-stream", headers=STREAM_HEADERS)
+        return event_stream(_lines(answering, shell, asked, progress))
     ended = await unless_left(request, answering.whole())
     message = AnswerMessage(content=answering.text, annotations=_annotations(answering))
     choice = Choice(message=message, finish_reason=ended.finish_reason)

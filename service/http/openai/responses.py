@@ -14,8 +14,7 @@ from agent.state import question_of
 from service.conversation import StepEvent, Token
 from service.http.callers import Authenticated, Caller
 from service.http.openai import conversations
-from service.http.openai.answering import Answering, unless_left
-from service.http.openai.completions import STREAM_HEADERS, ListSources
+from service.http.openai.answering import Answering, ListSources, unless_left
 from service.http.openai.conversations import KeptTurn
 from service.http.openai.errors import OpenAIRoute, refuse
 from service.http.openai.history import messages_of
@@ -37,6 +36,7 @@ from service.http.openai.turns import Ended, Turn
 from service.http.openai.wire import STREAMED
 from service.http.problems import Problem
 from service.http.services import Services, Shared
+from service.http.streams import event_stream
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], route_class=OpenAIRoute)
 
@@ -61,8 +61,7 @@ async def create_response(
         ),
     )
     if asked.stream:
-        lines = _numbered(_events(turn, answering, begun))
-        return StreamingResponse(lines, media_type="text/event-stream", headers=STREAM_HEADERS)
+        return event_stream(_numbered(_events(turn, answering, begun)))
     await unless_left(request, answering.whole())
     return await _ended(turn, answering, begun)
 

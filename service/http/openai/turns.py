@@ -22,10 +22,9 @@ from service.http.openai.records import Asked, Status, add_run, add_thread, end_
 from service.http.openai.wire import Extension, Waiting
 from service.http.problems import database_is_away
 from service.http.services import Services
+from service.http.streams import QUIET_SECONDS
 from service.records.database import database_errors
 
-# Proxies give a silent connection up after half a minute and more.
-QUIET_SECONDS = 15.0
 # What a turn has left when its process is told to end. No other process can go on with this connection.
 LAST_SECONDS = 5.0
 

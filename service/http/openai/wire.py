@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from agent.budgets import Spent
 from agent.plain import plain
 from agent.state import Flag, Source, Step
+from service.http.streams import EVENT_STREAM
 
 # OpenAI's Responses API takes no smaller limit either; a plan cut shorter than this is of no use.
 LEAST_TOKENS = 16
@@ -32,7 +33,7 @@ class Body(BaseModel):
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, whole or with `stream` in pieces.",
-        "content": {"text/event-stream": {"example": "data: {…}\n\n"}},
+        "content": {EVENT_STREAM: {"example": "data: {…}\n\n"}},
     }
 }
 
