@@ -20,7 +20,6 @@ from agent.apis import ApiSettings
 from agent.checkpoints import open_checkpointer
 from agent.errors import SelfhelpError
 from agent.knowledge import library, location
-from agent.knowledge.embedders import open_embedder
 from agent.knowledge.sources.site import Site
 from agent.mcp_servers import McpSettings
 from agent.models.endings import end_of
@@ -219,13 +218,7 @@ async def _documents(settings: Settings) -> str:
 
 
 async def _embedder(settings: Settings) -> str:
-    embedder = await open_embedder(
-        settings.knowledge.embedder,
-        openai_key=settings.openai_api_key,
-        openai_url=settings.openai_base_url,
-        base_url=settings.base_url,
-        api_key=settings.api_key,
-    )
+    embedder = await library.embedder_of(settings)
     if embedder is None:
         return "none: documents are searched by their words only"
     await embedder.aembed_query("reachable?")

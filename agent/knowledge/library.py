@@ -15,7 +15,7 @@ from pathlib import Path
 from agent.errors import SettingsError
 from agent.knowledge.base import KnowledgeBase
 from agent.knowledge.documents import NoDocuments, Source
-from agent.knowledge.embedders import open_embedder
+from agent.knowledge.embedders import Embedder, open_embedder
 from agent.knowledge.ingest import Progress
 from agent.knowledge.location import directory
 from agent.knowledge.opening import OpenServer
@@ -64,6 +64,21 @@ async def keys_of(at: str) -> tuple[str, ...]:
     return at, (await source_of(SourceSettings(at=at))).key
 
 
+async def embedder_of(settings: Settings) -> Embedder | None:
+    """Open the embedder that the settings name; None where documents are searched by their words alone.
+
+    Raises:
+        SelfhelpError: it cannot be opened.
+    """
+    return await open_embedder(
+        settings.knowledge.embedder,
+        openai_key=settings.openai_api_key,
+        openai_url=settings.openai_base_url,
+        base_url=settings.base_url,
+        api_key=settings.api_key,
+    )
+
+
 async def open_base(settings: Settings, *, rebuild: bool = False, progress: Progress | None = None) -> KnowledgeBase:
     """Open the knowledge base with the embedder that the settings name.
 
@@ -72,16 +87,9 @@ async def open_base(settings: Settings, *, rebuild: bool = False, progress: Prog
         rebuild: whether all vectors are made anew.
         progress: is told how many passages of how many are rebuilt.
     """
-    embedder = await open_embedder(
-        settings.knowledge.embedder,
-        openai_key=settings.openai_api_key,
-        openai_url=settings.openai_base_url,
-        base_url=settings.base_url,
-        api_key=settings.api_key,
-    )
     return await KnowledgeBase.open(
         directory(settings),
-        embedder,
+        await embedder_of(settings),
         server=_server(settings),
         dense_weight=DENSE_WEIGHT if settings.knowledge.dense_weight is None else settings.knowledge.dense_weight,
         rebuild=rebuild,
