@@ -17,7 +17,7 @@ import httpx2
 
 from benchmarks.model_process import ModelProcess
 from tests.support.model_server import Body
-from tests.support.ports import free_port
+from tests.support.processes import free_port
 
 Begin = Callable[[httpx2.AsyncClient], Awaitable[str]]
 Ask = Callable[[httpx2.AsyncClient, str, str], AsyncIterator[str]]

@@ -16,7 +16,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from tests.docs.reading import REPOSITORY
-from tests.support.ports import free_port
+from tests.support.processes import free_port
 
 COPIED = "docs"  # pages write into it
 # Not whatever lies in the checkout: pages write a selfhelp.toml, and a developer may have one.

@@ -27,13 +27,8 @@ def shared_server(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def model(shared_model: ModelServer) -> Iterator[ModelServer]:
     """The script of one test, for the server that all tests share."""
-    yield shared_model
-    try:
-        shared_model.verify()
-    finally:
-        shared_model.repeat = None
-        for record in (shared_model.script, shared_model.requests, shared_model.errors):
-            record.clear()
+    with shared_model.scripted():
+        yield shared_model
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from typing import Any
 
 from langgraph_sdk.client import LangGraphClient
 
-from tests.support.dev_server import DevServer, wait_until
+from tests.support.dev_server import DevServer
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 
 DOCUMENTS = {
     "returns.md": "# Returns\n\nUnworn boots can be returned within 60 days, at no cost.\n",

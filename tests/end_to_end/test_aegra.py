@@ -14,7 +14,7 @@ from langgraph_sdk.errors import AuthenticationError, NotFoundError, PermissionD
 from tests.end_to_end.conversation import ask, let_go, plan_that_hangs, runs_of, texts, turn, until_it_hangs
 from tests.support import aegra, postgres
 from tests.support.aegra import Aegra
-from tests.support.dev_server import wait_until
+from tests.support.processes import wait_until
 
 # It is installed first, and a run's worker is given up after some seconds.
 pytestmark = [
@@ -68,7 +68,7 @@ async def test_a_run_whose_machine_is_killed_is_finished_by_another_and_nothing_
     run = await clients[0].runs.create(thread, "assistant", input=ask("go"))
     await until_it_hangs(instances[0], name)
     worker = int((instances[0].folder / f"{name}++.pid").read_text())
-    dying, living = (0, 1) if instances[0].pid == worker else (1, 0)
+    dying, living = (0, 1) if instances[0].process.pid == worker else (1, 0)
     instances[dying].kill()
     let_go(instances[living], name)
     state = await clients[living].runs.join(thread, run["run_id"])

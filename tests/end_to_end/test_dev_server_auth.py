@@ -21,8 +21,9 @@ from service.records.database import open_database
 from service.records.keys import Keys, NewKey
 from service.records.tables import threads
 from tests.end_to_end.conversation import ask, turn
-from tests.support.dev_server import DevServer, running, wait_until
+from tests.support.dev_server import DevServer, running
 from tests.support.model_server import ModelServer, Reply, serve
+from tests.support.processes import wait_until
 
 SECRET = "the-moon-is-hollow"
 TOO_SMALL = "The budget of your key for today is too small for a model call"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.support.dev_server import REPOSITORY
+from tests.support.processes import REPOSITORY
 
 ISOLATED = ["unshare", "--map-root-user", "--net"]
 

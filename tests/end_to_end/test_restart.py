@@ -14,8 +14,9 @@ import pytest
 from langgraph_sdk import get_client
 
 from tests.end_to_end.conversation import ask, let_go, plan_that_hangs, runs_of, texts, turn, until_it_hangs
-from tests.support.dev_server import DevServer, running, wait_until
+from tests.support.dev_server import DevServer, running
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 
 # The server is started twice.
 pytestmark = pytest.mark.timeout(600)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -11,8 +9,7 @@ from pydantic import SecretStr
 from agent.settings import Settings
 from service.records.database import open_database
 from tests.support import postgres
-
-SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
+from tests.support.processes import SELFHELP
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from agent.knowledge.ingest import SENT_AT_ONCE
-from tests.service.conftest import SELFHELP
 from tests.support import embedding_server
 from tests.support.model_server import Reply
+from tests.support.processes import SELFHELP
 
 
 def documents(folder: Path) -> Path:

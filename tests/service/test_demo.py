@@ -8,8 +8,8 @@ import pty
 import subprocess
 
 from service.demo import REFUND
-from tests.service.conftest import SELFHELP
 from tests.support.model_server import Reply
+from tests.support.processes import SELFHELP
 
 ASKED = ["demo", "--question", REFUND]
 PLAN = Reply(calls=[("createRefund", {"order_id": 1042}), ("getCustomer", {"customer_id": "${1.customer_id}"})])

@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
-from tests.service.conftest import SELFHELP
 from tests.support.documents import write
 from tests.support.model_server import Reply
+from tests.support.processes import SELFHELP
 
 
 @pytest.fixture

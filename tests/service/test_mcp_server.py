@@ -21,9 +21,8 @@ from rich.console import Console
 
 from agent.settings import Settings, load_settings
 from service.mcp_servers import check
-from tests.service.conftest import SELFHELP
 from tests.support.model_server import Reply
-from tests.support.ports import free_port
+from tests.support.processes import SELFHELP, free_port
 
 DOCS = (Path(__file__).parents[2] / "docs" / "mcp.md").read_text(encoding="utf-8")
 UNRULY = Path(__file__).parents[1] / "tools" / "mcp" / "unruly.py"

@@ -6,23 +6,17 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import httpx
+from tests.support.processes import REPOSITORY, TOOLS, answers, environment, free_port, wait_until
 
-from tests.support.ports import free_port
-
-REPOSITORY = Path(__file__).parents[2]
 VERSION = "0.11.0"
 # Aegra needs a newer Python than the tests may have.
 PYTHONS = ("python3.12", "python3.13")
-
-_OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
 
 
 def missing() -> str | None:
@@ -79,10 +73,10 @@ class Aegra:
         return f"http://127.0.0.1:{self._port}"
 
     @property
-    def pid(self) -> int:
+    def process(self) -> subprocess.Popen[bytes]:
         """Its process."""
         assert self._process, "the instance was started"
-        return self._process.pid
+        return self._process
 
     def start(self) -> None:
         """Start the process, if it does not run, and wait until it answers."""
@@ -94,11 +88,7 @@ class Aegra:
             self._process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=self._environment(), stdout=log, stderr=log, start_new_session=True
             )
-        deadline = time.monotonic() + 120
-        while not self._answers():
-            assert self._process.poll() is None, "Aegra ended"
-            assert time.monotonic() < deadline, "Aegra does not answer"
-            time.sleep(0.1)
+        wait_until(self._answers)
 
     def key(self, owner: str, *options: str) -> str:
         """Make a key for a person."""
@@ -114,14 +104,12 @@ class Aegra:
             process.wait()
 
     def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/openapi.json", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
+        assert self.process.poll() is None, "Aegra ended"
+        return answers(f"{self.url}/openapi.json")
 
     def _environment(self) -> dict[str, str]:
         return {
-            **{name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)},
+            **environment(),
             "DATABASE_URL": self.database,
             "REDIS_BROKER_ENABLED": "true",
             "REDIS_URL": self.redis,
@@ -136,7 +124,7 @@ class Aegra:
             "SELFHELP_DATABASE_URL": self.database,
             "SELFHELP_DATA_DIR": str(self.folder / "data"),
             "SELFHELP_APPROVALS": json.dumps({"*": "never"}),
-            "SELFHELP_TOOLS": json.dumps(["tests.end_to_end.tools_of_tests:tools"]),
+            "SELFHELP_TOOLS": json.dumps([TOOLS]),
             "TOOLS_FOLDER": str(self.folder),
         }
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +19,9 @@ import httpx2
 from playwright.async_api import BrowserContext, Page, expect
 
 from tests.support.model_server import ModelServer
-from tests.support.ports import free_port
+from tests.support.processes import SELFHELP, environment, free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SELFHELP = str(Path(sys.executable).with_name("selfhelp"))
 DEADLINE = 120.0
 
 expect.set_options(timeout=30_000)
@@ -104,9 +101,7 @@ def service_in(folder: Path, model: ModelServer, shop: str) -> Iterator[Service]
     for name, text in DOCUMENTS.items():
         (folder / "docs" / name).write_text(text)
     (folder / "selfhelp.toml").write_text(SETTINGS.format(model=model.url, shop=shop))
-    others = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    service = Service(folder, environment | {"LANGSMITH_TRACING": "false"})
+    service = Service(folder, environment() | {"LANGGRAPH_STRICT_MSGPACK": "true", "LANGSMITH_TRACING": "false"})
     try:
         yield service
     finally:

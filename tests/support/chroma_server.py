@@ -13,7 +13,7 @@ from threading import Thread
 
 import httpx2
 
-from tests.support.ports import free_port
+from tests.support.processes import free_port
 
 _DEADLINE = 120.0
 

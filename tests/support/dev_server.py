@@ -8,26 +8,19 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+from tests.support.processes import REPOSITORY, TOOLS, answers, environment, free_port, wait_until
 
-from tests.support.ports import free_port
-
-REPOSITORY = Path(__file__).parents[2]
 OFFLINE = {
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     "LANGGRAPH_NO_VERSION_CHECK": "true",
     "LANGSMITH_TRACING": "false",
 }
-TOOLS = "tests.end_to_end.tools_of_tests:tools"
 
-_OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
-_CACHE = "SELFHELP_CACHE_DIR"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _COMPLAINT = re.compile(r"BlockingError|Blocking call|Traceback|\[error +\]")
 
@@ -77,14 +70,8 @@ class DevServer:
         self._write_documents()
         self._port = free_port()
         command = [str(Path(sys.executable).with_name("langgraph")), "dev", "--no-browser", "--no-reload"]
-        command += [
-            "--port",
-            str(self._port),
-            "--n-jobs-per-worker",
-            "10",
-            "--config",
-            str(REPOSITORY / "langgraph.json"),
-        ]
+        command += ["--config", str(REPOSITORY / "langgraph.json")]
+        command += ["--port", str(self._port), "--n-jobs-per-worker", "10"]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
@@ -119,16 +106,12 @@ class DevServer:
     def _answers(self) -> bool:
         assert self._process, "the server was started"
         assert self._process.poll() is None, f"langgraph dev ended:\n{self.log}"
-        try:
-            return httpx.get(f"{self.url}/ok", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
+        return answers(f"{self.url}/ok")
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name == _CACHE or not name.startswith(_OTHERS)}
         knowledge = {"SELFHELP_KNOWLEDGE__SOURCES": json.dumps([str(self.folder / "docs")])} if self.documents else {}
         return {
-            **kept,
+            **environment(),
             **knowledge,
             **OFFLINE,
             "LANGGRAPH_STRICT_MSGPACK": "true",
@@ -150,11 +133,3 @@ def running(server: DevServer) -> Iterator[DevServer]:
         yield server
     finally:
         server.end()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait for something that another process does, and fail when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.05)

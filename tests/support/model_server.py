@@ -103,6 +103,17 @@ class ModelServer:
         assert not self.errors, "\n".join(self.errors)
         assert not self.script, f"{len(self.script)} scripted replies were never asked for"
 
+    @contextmanager
+    def scripted(self) -> Iterator[ModelServer]:
+        """Serve one test: what it did not ask for, or asked for unexpectedly, fails it, and reaches no other."""
+        try:
+            yield self
+            self.verify()
+        finally:
+            self.repeat, self.per_token = None, 0.0
+            for record in (self.script, self.requests, self.errors):
+                record.clear()
+
 
 @contextmanager
 def serve(server: ModelServer) -> Iterator[ModelServer]:

@@ -14,11 +14,7 @@ from pathlib import Path
 import httpx
 from sqlalchemy import create_engine, text
 
-from tests.support.dev_server import REPOSITORY, wait_until
-from tests.support.ports import free_port
-
-_OTHERS = ("SELFHELP_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
-_CACHE = "SELFHELP_CACHE_DIR"
+from tests.support.processes import REPOSITORY, answers, environment, free_port, wait_until
 
 
 @dataclass
@@ -103,15 +99,11 @@ class ServiceProcess:
     def _answers(self) -> bool:
         assert self.process, "the service was started"
         assert self.process.poll() is None, f"the service ended:\n{self.log}"
-        try:
-            return httpx.get(f"{self.url}/openapi.json", trust_env=False).is_success
-        except httpx.HTTPError:
-            return False
+        return answers(f"{self.url}/openapi.json")
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name == _CACHE or not name.startswith(_OTHERS)}
         return {
-            **kept,
+            **environment(),
             "LANGGRAPH_STRICT_MSGPACK": "true",
             "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{self.folder}",
             "SELFHELP_MODEL": "compatible:test",

@@ -14,9 +14,8 @@ import httpx2
 
 from examples.shop import orders
 from examples.shop.ledger import effects, prepare
-from tests.support.ports import free_port
+from tests.support.processes import REPOSITORY, free_port
 
-_ROOT = Path(__file__).parents[2]
 _DEADLINE = 120.0
 
 
@@ -36,7 +35,7 @@ class Backend:
         if self.token:
             environment["SHOP_TOKEN"] = self.token
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log, stderr=log)
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=100)
         self.until_ready()
 

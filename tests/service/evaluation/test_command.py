@@ -14,8 +14,8 @@ from rich.console import Console
 
 from agent.errors import SettingsError
 from service.evaluation.evaluate import Wish, evaluate
-from tests.service.conftest import SELFHELP
 from tests.support.model_server import Reply
+from tests.support.processes import SELFHELP
 
 
 @pytest.fixture

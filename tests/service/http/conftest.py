@@ -6,16 +6,20 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.dev_server import TOOLS
+from tests.support.documents import write
 from tests.support.model_server import ModelServer, serve
+from tests.support.processes import TOOLS
 from tests.support.service_process import ServiceProcess, running
 from tests.support.talk import Talk
 
-CAREFUL = "---\nname: careful\napprovals: {'*': always}\n---\nAsk first."
-BROKEN = "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken."
 RETURNS = (
     "# Returns\n\nTents: 30 days.\n\n## Boots\n\nBoots can be returned within 60 days.\n\n## Maps\n\nMaps: never.\n"
 )
+FILES = {
+    "personas/careful.md": "---\nname: careful\napprovals: {'*': always}\n---\nAsk first.",
+    "personas/broken.md": "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken.",
+    "docs/returns.md": RETURNS,
+}
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +34,7 @@ def new_service(shared_model, tmp_path_factory):
 
     def make(folder=None, name="service", **settings):
         folder = folder or tmp_path_factory.mktemp("service")
-        for path, text in {
-            "personas/careful.md": CAREFUL,
-            "personas/broken.md": BROKEN,
-            "docs/returns.md": RETURNS,
-        }.items():
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_text(text)
+        write(folder, FILES)
         environment = {
             "SELFHELP_APPROVALS": json.dumps({"*": "never"}),
             "SELFHELP_TOOLS": json.dumps([TOOLS]),
@@ -59,13 +57,8 @@ def shared_service(new_service) -> Iterator[ServiceProcess]:
 @pytest.fixture
 def model(shared_model) -> Iterator[ModelServer]:
     """The script of one test, for the server that all tests share."""
-    yield shared_model
-    try:
-        shared_model.verify()
-    finally:
-        shared_model.repeat = None
-        for record in (shared_model.script, shared_model.requests, shared_model.errors):
-            record.clear()
+    with shared_model.scripted():
+        yield shared_model
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from agent.knowledge.ingest import SENT_AT_ONCE
 from agent.knowledge.store import Store
 from service.http.app import create_app
 from tests.support import embedding_server
-from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 from tests.support.service_process import running
 from tests.support.talk import Talk
 

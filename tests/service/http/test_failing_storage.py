@@ -9,8 +9,8 @@ from contextlib import suppress
 import pytest
 
 from tests.support import embedding_server, postgres
-from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 from tests.support.service_process import running
 from tests.support.talk import Talk, until
 

@@ -13,10 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from service.http.app import create_app
 from service.records.database import open_database
 from service.records.keys import Keys, NewKey
-from tests.service.conftest import SELFHELP
-from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
-from tests.support.ports import free_port
+from tests.support.processes import SELFHELP, free_port, wait_until
 
 
 def read(client):

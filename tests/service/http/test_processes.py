@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support import postgres
-from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 from tests.support.service_process import running
 from tests.support.talk import Talk, text_of, until
 

@@ -35,13 +35,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, shared_model: ModelServer,
 @pytest.fixture
 def model(shared_model: ModelServer) -> Iterator[ModelServer]:
     """The script of one test, for the server that all tests share."""
-    yield shared_model
-    try:
-        shared_model.verify()
-    finally:
-        shared_model.per_token = 0.0
-        for record in (shared_model.script, shared_model.requests, shared_model.errors):
-            record.clear()
+    with shared_model.scripted():
+        yield shared_model
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from agent.mcp_servers import McpSettings
 from agent.toolset import BoundTool
-from tests.support.ports import free_port
+from tests.support.processes import free_port
 from tools.mcp import Connection, McpFailed, load_server
 from tools.openapi import Unreachable
 

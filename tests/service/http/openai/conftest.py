@@ -1,31 +1,26 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import openai
 import pytest
 
-from tests.support.dev_server import REPOSITORY, TOOLS, wait_until
+from tests.support.documents import write
 from tests.support.model_server import ModelServer, serve
 from tests.support.node_client import openai_for_node
-from tests.support.ports import free_port
+from tests.support.processes import TOOLS
+from tests.support.service_process import ServiceProcess, running
 
-DOCUMENTS = {
-    "returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
-    "tents.md": "# Tents ![x](https://evil.example/p.png)\n\nThe Heron tent weighs 1.9 kg.\n",
-}
-PERSONAS = {
-    "broken": "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken.",
-    "hasty": "---\nname: hasty\napprovals: {'*': never}\n---\nDo not ask.",
+FILES = {
+    "docs/returns.md": "# Returns\n\nBoots can be returned within 60 days.\n",
+    "docs/tents.md": "# Tents ![x](https://evil.example/p.png)\n\nThe Heron tent weighs 1.9 kg.\n",
+    "personas/broken.md": "---\nname: broken\ntools: [no_such_tool]\n---\nYou are broken.",
+    "personas/hasty.md": "---\nname: hasty\napprovals: {'*': never}\n---\nDo not ask.",
 }
 
 
@@ -67,49 +62,6 @@ class Service:
         return {name for (name,) in self.rows("SELECT DISTINCT thread_id FROM checkpoints", "threads.sqlite")}
 
 
-@contextmanager
-def running(folder: Path, model_url: str) -> Iterator[Service]:
-    for name, text in DOCUMENTS.items():
-        (folder / "docs").mkdir(exist_ok=True)
-        (folder / "docs" / name).write_text(text)
-    (folder / "personas").mkdir()
-    for name, text in PERSONAS.items():
-        (folder / "personas" / f"{name}.md").write_text(text)
-    service = Service(folder, free_port())
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SELFHELP_", "OPENAI_"))}
-    environment = {
-        **kept,
-        "PYTHONPATH": str(REPOSITORY),
-        "LANGGRAPH_STRICT_MSGPACK": "true",
-        "LANGSMITH_TRACING": "false",
-        "SELFHELP_MODEL": "compatible:scripted",
-        "SELFHELP_BASE_URL": model_url,
-        "SELFHELP_DATA_DIR": str(folder / "data"),
-        "SELFHELP_KNOWLEDGE__EMBEDDER": "none",
-        "SELFHELP_KNOWLEDGE__SOURCES": json.dumps([str(folder / "docs")]),
-        "SELFHELP_APPROVALS": json.dumps({"note": "always"}),
-        "SELFHELP_TOOLS": json.dumps([TOOLS]),
-        "TOOLS_FOLDER": str(folder),
-    }
-    command = [sys.executable, "-m", "uvicorn", "service.http.app:app", "--port", str(service.port)]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_until(lambda: process.poll() is not None or _answers(service))
-        assert process.poll() is None, service.log("server.log")
-        yield service
-    finally:
-        process.terminate()
-        process.wait(100)
-
-
-def _answers(service: Service) -> bool:
-    try:
-        return httpx2.get(f"{service.url}/models", trust_env=False).is_success
-    except httpx2.HTTPError:
-        return False
-
-
 @pytest.fixture(scope="session")
 def shared_model() -> Iterator[ModelServer]:
     with serve(ModelServer()) as server:
@@ -118,21 +70,24 @@ def shared_model() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="session")
 def service(shared_model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with running(tmp_path_factory.mktemp("service"), shared_model.url) as service:
-        yield service
-    assert "Traceback" not in service.log("server.log")
+    folder = write(tmp_path_factory.mktemp("service"), FILES)
+    settings = {
+        "SELFHELP_MODEL": "compatible:scripted",
+        "SELFHELP_KNOWLEDGE__SOURCES": json.dumps([str(folder / "docs")]),
+        "SELFHELP_APPROVALS": json.dumps({"note": "always"}),
+        "SELFHELP_TOOLS": json.dumps([TOOLS]),
+        "TOOLS_FOLDER": str(folder),
+    }
+    with running(ServiceProcess(folder, shared_model.url, settings)) as process:
+        yield Service(folder, process.port)
+    assert "Traceback" not in process.log
 
 
 @pytest.fixture
 def model(shared_model: ModelServer) -> Iterator[ModelServer]:
     """The script of one test."""
-    yield shared_model
-    try:
-        shared_model.verify()
-    finally:
-        shared_model.repeat = None
-        for record in (shared_model.script, shared_model.requests, shared_model.errors):
-            record.clear()
+    with shared_model.scripted():
+        yield shared_model
 
 
 @pytest.fixture

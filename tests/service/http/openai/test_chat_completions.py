@@ -11,8 +11,8 @@ import openai
 import pytest
 from langchain_openai import ChatOpenAI
 
-from tests.support.dev_server import wait_until
 from tests.support.model_server import Reply
+from tests.support.processes import wait_until
 
 SEARCH = Reply(calls=[("search", {"query": "boots returned"})])
 ANSWER = "Within 60 days [1], not [7]."
