@@ -113,9 +113,9 @@ def approve(page, run):
 
 
 def test_what_a_person_decided_on_the_page_is_heard_by_all_that_goes_on_from_the_response(client, model, page):
-    noted, yes = "It is noted.", "Yes, c is noted."
-    model.will(Reply(calls=[("note", {"text": "c"})]), noted, yes, yes, yes)
-    first = ask(client, "Note c.")
+    noted, yes = "It is noted.", "Yes, it is."
+    model.will(Reply(calls=[("note", {"text": "decided"})]), noted, yes, yes, yes)
+    first = ask(client, "Note it.")
     run = first.selfhelp["waiting"]["run_id"]
     approve(page, run)
     assert page.get(f"api/runs/{run}/join").json()["status"] == "finished"
@@ -126,8 +126,8 @@ def test_what_a_person_decided_on_the_page_is_heard_by_all_that_goes_on_from_the
 
 def test_a_turn_that_is_refused_while_another_goes_on_can_be_begun_again_in_its_thread(client, model, page, service):
     gate = threading.Event()
-    model.will(Reply(calls=[("note", {"text": "d"})]), Reply("It is noted.", gate=gate), "Yes, d is noted.")
-    first = ask(client, "Note d.")
+    model.will(Reply(calls=[("note", {"text": "retried"})]), Reply("It is noted.", gate=gate), "Yes, it is.")
+    first = ask(client, "Note it.")
     run = first.selfhelp["waiting"]["run_id"]
     approve(page, run)
     with pytest.raises(openai.ConflictError):
