@@ -10,6 +10,7 @@ import zlib
 
 import psycopg
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
 from agent.consent import Write
@@ -112,10 +113,16 @@ async def test_two_runs_of_a_thread_at_once_send_a_write_once(intents):
         sent.append(1)
         return "refunded"
 
-    once = Once(Together(*vars(intents).values()), "thread")
-    ended = await asyncio.gather(*(once.send(WRITE, 0, send) for _ in range(2)), return_exceptions=True)
+    together = Together(*vars(intents).values())
+    ended = await asyncio.gather(*(sent_once(together, send) for _ in range(2)), return_exceptions=True)
     assert sent == [1]
     assert sorted(type(each) for each in ended if each != "refunded") == [NotRecorded]
+
+
+async def sent_once(intents, send):
+    once = Once(intents, "thread", AIMessage("", id="reply"))
+    [known] = await once.known([WRITE])
+    return await once.send(WRITE, 0, known, send)
 
 
 async def not_sent(intents):
@@ -123,7 +130,7 @@ async def not_sent(intents):
         raise AssertionError("it was sent")
 
     with pytest.raises(NotRecorded, match="not sent") as raised:
-        await Once(intents, "thread").send(WRITE, 0, send)
+        await sent_once(intents, send)
     return str(raised.value)
 
 
@@ -142,7 +149,7 @@ async def test_what_came_of_a_write_is_not_lost_to_its_run_when_the_database_goe
         return "refunded"
 
     with caplog.at_level(logging.ERROR, "agent.once"):
-        assert await Once(PostgresIntents(database), "thread").send(WRITE, 0, send) == "refunded"
+        assert await sent_once(PostgresIntents(database), send) == "refunded"
     assert "what came of it cannot be recorded in the database" in caplog.text
     assert "secret-word" not in caplog.text
 
