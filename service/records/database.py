@@ -12,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from agent.database import set_up
@@ -37,6 +37,18 @@ def database_errors() -> tuple[type[Exception], ...]:
 
         errors += (psycopg.Error,)
     return errors
+
+
+def went_away(error: BaseException) -> bool:
+    """Whether an error says that PostgreSQL ended a connection or gave none, which another attempt may have."""
+    if isinstance(error, DBAPIError) and error.orig:
+        error = error.orig
+    try:
+        import psycopg
+    except ImportError:  # it is there only where PostgreSQL may be used
+        return False
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html: a full disk is an operational error as well.
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(("08", "57P"))
 
 
 @asynccontextmanager

@@ -108,6 +108,11 @@ class EventLog:
         self._last.pop(run_id, None)
         self._speaking.discard(run_id)
 
+    def give_up(self, run_id: str) -> None:
+        """Tell listeners that a run cannot be recorded now. It is taken over when the database is back."""
+        self.forget(run_id)
+        self.tell(run_id, [Event(None, ERROR, {"message": NOT_RECORDED, "code": "unavailable"})])
+
     def _add(self, entry: _Entry) -> None:
         self._entries.put_nowait(entry)
         if entry.event == TOKEN and entry.run.id in self._speaking:
@@ -189,7 +194,9 @@ class EventLog:
                 # What came meanwhile would fail in the same way, each time after a wait.
                 while not self._entries.empty():
                     entries.append(self._entries.get_nowait())
-                self._give_up(entries)
+                for run_id in {entry.run.id for entry in entries}:
+                    self.give_up(run_id)
+                    self._stop(run_id, "lost")
             finally:
                 self._written_at = asyncio.get_running_loop().time()
                 for entry in entries:
@@ -251,13 +258,6 @@ class EventLog:
             last[entry.run.id] += 1
             rows.append(_Row(entry, last[entry.run.id]))
         return rows
-
-    def _give_up(self, entries: Sequence[_Entry]) -> None:
-        """Tell listeners that events could not be recorded. Their runs are taken over when the database is back."""
-        for run_id in {entry.run.id for entry in entries}:
-            self.forget(run_id)
-            self.tell(run_id, [Event(None, ERROR, {"message": NOT_RECORDED, "code": "unavailable"})])
-            self._stop(run_id, "lost")
 
 
 def _joined(entries: Sequence[_Entry]) -> list[_Entry]:

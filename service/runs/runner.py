@@ -18,7 +18,7 @@ from graphs.assistant import AssistantGraph
 from service import metrics
 from service.conversation import Event as TurnEvent
 from service.conversation import Question, StepEvent, Token
-from service.records.database import database_errors
+from service.records.database import database_errors, went_away
 from service.runs import decisions as decisions_of
 from service.runs.failures import explained
 from service.runs.follow import Followers
@@ -248,6 +248,10 @@ class Runner:
         if work.cancelled():
             await self._end(run, Outcome("cancelled"))
         elif error := work.exception():
+            if went_away(error):
+                log.warning("run %s goes on when the database is back: %s", run.id, type(error).__name__)
+                self._log.give_up(run.id)
+                return
             log.error("run %s failed: %s", run.id, error, exc_info=None if isinstance(error, SelfhelpError) else error)
             await self._fail(run, explained(error))
         elif question := work.result():

@@ -6,6 +6,7 @@ import subprocess
 import threading
 from contextlib import suppress
 
+import psycopg
 import pytest
 
 from tests.support import embedding_server, postgres
@@ -84,6 +85,30 @@ def test_a_database_that_goes_away_is_said_and_used_again_when_it_is_back(new_se
 
 
 @pytest.mark.skipif(not postgres.is_installed(), reason="PostgreSQL is not installed")
+def test_a_run_whose_connection_breaks_off_goes_on_and_repeats_nothing(new_service, model):
+    with postgres.server() as database, psycopg.connect(database.url, autocommit=True) as admin:
+        service = new_service(SELFHELP_DATABASE_URL=database.url)
+        with running(service), service.client() as client:
+            talk = Talk(client)
+            model.will("Hello.")
+            talk.ask("Hi.")
+            held = threading.Event()
+            model.will(Reply(text="Never kept.", gate=held), ANSWER)
+            run = talk.start("Go.")
+            with talk.following(run) as events:
+                until(events, "token")
+                with psycopg.connect(database.url) as other:
+                    other.execute("LOCK TABLE checkpoint_writes, checkpoints IN ACCESS EXCLUSIVE MODE")
+                    held.set()
+                    wait_until(lambda: broken_off(admin))
+                    error = until(events, "error")[-1]
+            assert error.data["code"] == "unavailable"
+            service.make_silent(run)
+            assert talk.join(run)["status"] == "finished"
+            assert talk.said() == ["Hi.", "Hello.", "Go.", ANSWER]
+
+
+@pytest.mark.skipif(not postgres.is_installed(), reason="PostgreSQL is not installed")
 def test_a_document_that_was_being_indexed_when_the_database_went_away_is_indexed_when_it_is_back(new_service):
     with postgres.server() as database, embedding_server.serve() as embedding:
         service = new_service(
@@ -101,6 +126,12 @@ def test_a_document_that_was_being_indexed_when_the_database_went_away_is_indexe
             database.start()
             wait_until(lambda: client.get(path).json()["status"] == "indexed")
             assert client.get(path).json()["passages"] == 1
+
+
+def broken_off(admin):
+    """Break off the connections that wait for a table, and return how many there were."""
+    blocked = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    return len(admin.execute(blocked).fetchall())
 
 
 def fill(disk):
