@@ -34,12 +34,7 @@ def test_on_a_full_disk_a_run_ends_with_an_error_and_its_thread_goes_on_once_the
     disk, tmp_path, new_service, model
 ):
     with running(new_service(tmp_path, SELFHELP_DATA_DIR=str(disk))) as service, service.client() as client:
-        talk = Talk(client)
-        model.will("Hello.")
-        talk.ask("Hi.")
-        held = threading.Event()
-        model.will(Reply(text="Never told.", gate=held))
-        run = talk.start("Go.")
+        talk, run, held = held_up(client, model)
         with talk.following(run) as events:
             until(events, "token")
             fill(disk)
@@ -60,12 +55,7 @@ def test_a_database_that_goes_away_is_said_and_used_again_when_it_is_back(new_se
     with postgres.server() as database:
         service = new_service(SELFHELP_DATABASE_URL=database.url)
         with running(service), service.client() as client:
-            talk = Talk(client)
-            model.will("Hello.")
-            talk.ask("Hi.")
-            held = threading.Event()
-            model.will(Reply(text="Never told.", gate=held))
-            run = talk.start("Go.")
+            talk, run, held = held_up(client, model)
             with talk.following(run) as events:
                 until(events, "token")
                 database.stop()
@@ -89,12 +79,7 @@ def test_a_run_whose_connection_breaks_off_goes_on_and_repeats_nothing(new_servi
     with postgres.server() as database, psycopg.connect(database.url, autocommit=True) as admin:
         service = new_service(SELFHELP_DATABASE_URL=database.url)
         with running(service), service.client() as client:
-            talk = Talk(client)
-            model.will("Hello.")
-            talk.ask("Hi.")
-            held = threading.Event()
-            model.will(Reply(text="Never kept.", gate=held), ANSWER)
-            run = talk.start("Go.")
+            talk, run, held = held_up(client, model)
             with talk.following(run) as events:
                 until(events, "token")
                 with psycopg.connect(database.url) as other:
@@ -103,6 +88,7 @@ def test_a_run_whose_connection_breaks_off_goes_on_and_repeats_nothing(new_servi
                     wait_until(lambda: broken_off(admin))
                     error = until(events, "error")[-1]
             assert error.data["code"] == "unavailable"
+            model.will(ANSWER)
             service.make_silent(run)
             assert talk.join(run)["status"] == "finished"
             assert talk.said() == ["Hi.", "Hello.", "Go.", ANSWER]
@@ -126,6 +112,15 @@ def test_a_document_that_was_being_indexed_when_the_database_went_away_is_indexe
             database.start()
             wait_until(lambda: client.get(path).json()["status"] == "indexed")
             assert client.get(path).json()["passages"] == 1
+
+
+def held_up(client, model):
+    """Begin a thread's second turn, whose answer ends once the event is set."""
+    talk, held = Talk(client), threading.Event()
+    model.will("Hello.")
+    talk.ask("Hi.")
+    model.will(Reply(text="Never told.", gate=held))
+    return talk, talk.start("Go."), held
 
 
 def broken_off(admin):
