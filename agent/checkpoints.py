@@ -33,7 +33,8 @@ _CONNECTIONS = 4  # LangGraph's checkpointer uses one at a time
 _PATIENCE = 10.0  # seconds to wait for a connection
 _TAKEN_AGAIN = 0.1  # seconds between attempts to be the one that makes tables
 
-_LOCK = 7310  # of our own making
+# Not the one of other tables: who waits for that does so in a transaction, whose end LangGraph's indexes wait for.
+_LOCK = 7311
 _TAKE = f"SELECT pg_try_advisory_lock({_LOCK}) AS taken"
 _GIVE_BACK = f"SELECT pg_advisory_unlock({_LOCK})"
 
